@@ -1,0 +1,1 @@
+"""Correct what a language model says while it is saying it."""
