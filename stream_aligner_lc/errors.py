@@ -1,0 +1,42 @@
+"""What can go wrong, by whose fault it is. Plain Python.
+
+    StreamAlignerError
+    ├── ConfigurationError (ValueError)    wrong options; raised before any model is called
+    ├── UpstreamError                      the model being corrected failed; `.released` holds the text so far
+    └── AlignerError                       the aligner failed or gave an unusable answer
+        └── AlignerTimeout (TimeoutError)  it took longer than `aligner_timeout`
+"""
+
+
+class StreamAlignerError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConfigurationError(StreamAlignerError, ValueError):
+    """An option is wrong; the message names it, its value and the way out."""
+
+
+class UpstreamError(StreamAlignerError):
+    """The upstream failed in a way that a restart cannot mend.
+
+    `released` is the text that had been released by then; the provider's own error is the `__cause__`.
+    """
+
+    def __init__(self, message: str, *, released: str = "") -> None:
+        super().__init__(message)
+        self.released = released
+
+
+class AlignerError(StreamAlignerError):
+    """The aligner raised, or its answer cannot be used; nothing of that sentence was shown.
+
+    `released` is the text that had been released by then; an error of the aligner's own is the `__cause__`.
+    """
+
+    def __init__(self, message: str, *, released: str = "") -> None:
+        super().__init__(message)
+        self.released = released
+
+
+class AlignerTimeout(AlignerError, TimeoutError):
+    """The aligner needed longer than `aligner_timeout` seconds for one sentence."""
