@@ -1,0 +1,74 @@
+"""From what a user passes as `aligner=` to an `Aligner`."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import Runnable
+from langchain_core.runnables.base import RunnableBindingBase
+
+from stream_aligner_lc.aligners.adapters import FunctionAligner, RunnableAligner
+from stream_aligner_lc.aligners.base import Aligner
+from stream_aligner_lc.aligners.prompted import PromptedAligner
+from stream_aligner_lc.errors import ConfigurationError
+
+MODEL_VARIABLE = "STREAM_ALIGNER_MODEL"
+
+
+def as_aligner(aligner: Any, llm: Runnable[Any, Any]) -> Aligner:
+    """Coerce what a user passed as `aligner=`, an `Aligner` itself unchanged.
+
+    A chat model becomes a `PromptedAligner`, another Runnable or a function is adapted. None means the model
+    that the environment variable STREAM_ALIGNER_MODEL names, else `llm` itself with the default policy, with a
+    warning. Raises `ConfigurationError` for anything else.
+    """
+    if aligner is None:
+        return _default(llm)
+    if isinstance(aligner, Aligner):
+        return aligner
+    if isinstance(aligner, str | os.PathLike):
+        return _local(os.fspath(aligner))
+    if isinstance(aligner, Runnable):
+        return PromptedAligner(aligner) if _is_chat_model(aligner) else RunnableAligner(aligner)
+    if callable(aligner) and not isinstance(aligner, type):
+        return FunctionAligner(aligner)
+    raise ConfigurationError(
+        f"`aligner` must be an Aligner, a Runnable, a function of one Draft, a chat model or the path of a "
+        f"model, got {aligner!r} ({type(aligner).__name__})."
+    )
+
+
+def _is_chat_model(runnable: Runnable[Any, Any]) -> bool:
+    while isinstance(runnable, RunnableBindingBase):
+        runnable = runnable.bound
+    return isinstance(runnable, BaseChatModel)
+
+
+def _default(llm: Runnable[Any, Any]) -> Aligner:
+    if model := os.environ.get(MODEL_VARIABLE):
+        return _local(model)
+    aligner = PromptedAligner(llm)
+    warnings.warn(
+        f"No aligner given: {aligner.name} corrects its own sentences, which costs one more call of that model "
+        f"per sentence. Pass aligner=..., or set {MODEL_VARIABLE} to a local model.",
+        UserWarning,
+        stacklevel=4,
+    )
+    return aligner
+
+
+def _local(model: str) -> Aligner:
+    folder = Path(model)
+    if not (folder / "config.json").is_file():
+        raise ConfigurationError(
+            f"{model!r} is no model: there is no file config.json in that folder. Give the path of a folder "
+            "saved by `save_pretrained`, or pass a function, a Runnable or a chat model as the aligner."
+        )
+    raise ConfigurationError(
+        f"{model!r} is a model folder, and this version has no engine for local models. "
+        "Pass a function, a Runnable or a chat model as the aligner."
+    )

@@ -1,0 +1,83 @@
+"""An aligner without training: any chat model, told the policy in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from stream_aligner_lc.aligners.base import Aligner
+from stream_aligner_lc.corrections import Correction, Draft
+from stream_aligner_lc.errors import AlignerError, ConfigurationError
+from stream_aligner_lc.prompts import DEFAULT_POLICY, parse_answer, render_instructions, render_request
+
+
+class PromptedAligner(Aligner):
+    """Have a chat model correct sentences by the protocol `CORRECTION: [[...]]`, `EOS: [[TRUE|FALSE]]`.
+
+    `llm` is a chat model or a binding of one, `policy` says in words what a sentence must be. An answer that
+    does not keep to the protocol is asked for `attempts` times in all, then `AlignerError` is raised and the
+    loop's `on_aligner_error` decides. The protocol is Stream Aligner's (arXiv 2501.05336).
+    """
+
+    def __init__(
+        self, llm: Runnable[Any, BaseMessage], *, policy: str = DEFAULT_POLICY, attempts: int = 2
+    ) -> None:
+        if not isinstance(llm, Runnable):
+            raise ConfigurationError(f"PromptedAligner needs a chat model, got {llm!r}.")
+        if not isinstance(policy, str) or not policy.strip():
+            raise ConfigurationError(f"`policy` must say in words what a sentence must be, got {policy!r}.")
+        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
+            raise ConfigurationError(f"`attempts` must be a whole number of at least 1, got {attempts!r}.")
+        self.llm = llm
+        self.policy = policy
+        self.attempts = attempts
+        self.name = f"prompted:{_model_name(llm)}"
+        self._instructions = SystemMessage(render_instructions(policy))
+
+    def invoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
+        """Ask until an answer keeps to the protocol."""
+        prompt = self._prompt(input)
+        for _ in range(self.attempts):
+            answer = self.llm.invoke(prompt, config, **kwargs)
+            if correction := parse_answer(answer.text):
+                return correction
+        raise self._unusable(answer)
+
+    async def ainvoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
+        """Ask until an answer keeps to the protocol."""
+        prompt = self._prompt(input)
+        for _ in range(self.attempts):
+            answer = await self.llm.ainvoke(prompt, config, **kwargs)
+            if correction := parse_answer(answer.text):
+                return correction
+        raise self._unusable(answer)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The model's own identity and the policy."""
+        return {**super().identity, "llm": _model_identity(self.llm), "policy": self.policy}
+
+    def _prompt(self, draft: Draft) -> list[BaseMessage]:
+        return [self._instructions, HumanMessage(render_request(draft.question, draft.prefix, draft.text))]
+
+    def _unusable(self, answer: BaseMessage) -> AlignerError:
+        return AlignerError(
+            f"{self.name} answered {self.attempts} times without `CORRECTION: [[...]]` at the end, last with "
+            f"{answer.text[-200:]!r}. Use a model that follows instructions, or on_aligner_error='keep' to show "
+            "the draft in such a case."
+        )
+
+
+def _model_name(llm: Runnable[Any, Any]) -> str:
+    bound = getattr(llm, "bound", llm)
+    named = (getattr(bound, name, None) for name in ("model_name", "model", "model_id"))
+    return next((name for name in named if isinstance(name, str) and name), type(bound).__name__)
+
+
+def _model_identity(llm: Runnable[Any, Any]) -> str:
+    if isinstance(llm, BaseChatModel):
+        return llm._get_llm_string()  # noqa: SLF001  # what LangChain's own caches key a model by
+    return repr(llm)

@@ -1,0 +1,187 @@
+"""Turn the chunks of one upstream call into pieces: sentences, whitespace, and what is no text. No I/O."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from langchain_core.messages import BaseMessage
+from langchain_core.messages.ai import UsageMetadata, add_usage
+from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.utils._merge import merge_dicts
+
+from stream_aligner_lc.content import FORM_KEYS, BlockPlaces, OtherPart, as_chunk, parts
+from stream_aligner_lc.continuation import Overlap
+from stream_aligner_lc.segmentation import Cutter, Segment
+from stream_aligner_lc.state import ChunkPiece, DraftPiece, EndPiece, Piece, SpacePiece
+
+
+class Intake:
+    """Feed it one call's message chunks; it gives back pieces as soon as they are whole.
+
+    `new_cutter` makes what cuts a run of text into segments, `overlap` cuts away what a continuation repeats,
+    `places` puts content blocks behind those of earlier calls. `max_chunks` bounds an upstream that ignores its
+    `max_tokens`: a chunk holds at least one token.
+    """
+
+    def __init__(
+        self,
+        new_cutter: Callable[[], Cutter],
+        *,
+        prompt: Sequence[BaseMessage] = (),
+        overlap: Overlap | None = None,
+        places: BlockPlaces | None = None,
+        drop_reasoning: bool = False,
+        max_chunks: int | None = None,
+    ) -> None:
+        self.tool_call_seen = False
+        self.num_chunks = 0
+        self.is_full = False
+        self._max_chunks = max_chunks
+        self._prompt = prompt
+        self._overlap = overlap
+        self._places = places or BlockPlaces()
+        self._drop_reasoning = drop_reasoning
+        self._usage: UsageMetadata | None = None
+        self._metadata: dict[str, Any] = {}
+        self._run = _TextRun(new_cutter())
+        self._new_cutter = new_cutter
+
+    def feed(self, message: BaseMessage) -> list[Piece]:
+        """Take one chunk (or the whole message of a model that does not stream)."""
+        chunk = as_chunk(message)
+        if chunk.usage_metadata:
+            self._usage = add_usage(self._usage, chunk.usage_metadata)
+        logprobs = self._note(chunk.response_metadata) if chunk.response_metadata else []
+        pieces: list[Piece] = []
+        for part in parts(chunk, drop_reasoning=self._drop_reasoning):
+            if isinstance(part, OtherPart):
+                pieces += self._pass(part)
+                continue
+            if self.num_chunks == self._max_chunks:
+                self.is_full = True
+                break
+            self.num_chunks += 1
+            text = part.text if self._overlap is None else self._overlap.feed(part.text)
+            pieces += self._run.feed(text, self._places.place_text(part.block), self.form if part.block else {}, logprobs)
+            logprobs = []
+        return pieces
+
+    def flush(self) -> list[Piece]:
+        """Say that the stream is over; the last piece is the call's report."""
+        return [*self._end_text(), self.report(natural=True)]
+
+    def report(self, *, natural: bool) -> EndPiece:
+        """Return what the call amounts to so far; `natural` if the upstream ended it itself."""
+        prompt = count_tokens_approximately(self._prompt)
+        estimate = UsageMetadata(
+            input_tokens=prompt, output_tokens=self.num_chunks, total_tokens=prompt + self.num_chunks
+        )
+        overlap = self._overlap.cut if self._overlap else 0
+        cut_off = {"finish_reason": "length"} if self.is_full else {}
+        return EndPiece(
+            type="end",
+            natural=natural,
+            metadata={**self._metadata, **cut_off},
+            usage=self._usage,
+            estimate=estimate,
+            overlap=overlap,
+        )
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """The part of the metadata that says how content blocks are to be read."""
+        return {key: self._metadata[key] for key in FORM_KEYS if key in self._metadata}
+
+    def _note(self, metadata: dict[str, Any]) -> list[Any]:
+        logprobs = metadata.get("logprobs")
+        if not (isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list)):
+            self._metadata = merge_dicts(self._metadata, metadata)
+            return []
+        # They belong to the text of this chunk, and are dropped with it if it is replaced.
+        rest = {key: value for key, value in metadata.items() if key != "logprobs"}
+        self._metadata = merge_dicts(self._metadata, rest)
+        return list(logprobs["content"])
+
+    def _pass(self, part: OtherPart) -> list[Piece]:
+        pieces = self._end_text() if part.ends_text else []
+        self.tool_call_seen = self.tool_call_seen or part.is_call
+        chunk = self._places.place_other(part.chunk)
+        chunk.response_metadata = self.form
+        return [*pieces, ChunkPiece(type="chunk", chunk=chunk)]
+
+    def _end_text(self) -> list[Piece]:
+        rest = self._overlap.flush() if self._overlap is not None else ""
+        pieces = [*self._run.feed(rest, *self._run.last), *self._run.flush()] if rest else self._run.flush()
+        self._run = _TextRun(self._new_cutter())
+        return pieces
+
+
+class _Span(NamedTuple):
+    start: int
+    logprobs: Sequence[Any]
+
+
+class _TextRun:
+    """Text up to its end or the next thing that is no text."""
+
+    def __init__(self, cutter: Cutter) -> None:
+        self._cutter = cutter
+        self._block: dict[str, Any] | None = None
+        self._form: dict[str, Any] = {}
+        self._spans: deque[_Span] = deque()
+        self._offset = 0
+        self._early: int | None = None
+
+    def feed(
+        self, text: str, block: dict[str, Any] | None, form: dict[str, Any], logprobs: Sequence[Any] = ()
+    ) -> list[Piece]:
+        self._block, self._form = block, form
+        self._spans.append(_Span(self._offset, logprobs))
+        self._offset += len(text)
+        pieces = self._whole(self._cutter.feed(text))
+        # A sentence that is finished need not wait for the whitespace behind it.
+        if self._early is None and (early := self._cutter.peek()):
+            self._early = len(early.trail)
+            pieces.append(self._draft(early))
+        return pieces
+
+    def flush(self) -> list[Piece]:
+        return self._whole(self._cutter.flush())
+
+    @property
+    def last(self) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        return self._block, self._form
+
+    def _whole(self, segments: Sequence[Segment]) -> list[Piece]:
+        pieces: list[Piece] = []
+        for segment in segments:
+            if self._early is not None:
+                if rest := segment.trail[self._early :]:
+                    pieces.append(SpacePiece(type="space", text=rest))
+                self._early = None
+            elif segment.core:
+                pieces.append(self._draft(segment))
+            else:
+                pieces.append(SpacePiece(type="space", text=segment.text))
+        return pieces
+
+    def _draft(self, segment: Segment) -> DraftPiece:
+        end = segment.start + len(segment.lead) + len(segment.core)
+        tokens, logprobs = 0, []
+        while self._spans and self._spans[0].start < end:
+            logprobs += self._spans.popleft().logprobs
+            tokens += 1
+        return DraftPiece(
+            type="draft",
+            text=segment.core,
+            lead=segment.lead,
+            trail=segment.trail,
+            kind=segment.kind,
+            cut=segment.cut,
+            tokens=tokens,
+            block=self._block,
+            form=self._form,
+            logprobs=logprobs,
+        )

@@ -1,0 +1,445 @@
+"""The bookkeeping of one step: what is released, counted, and left waiting. No I/O, no model, no clock.
+
+Rule: text is released here and nowhere else, and only behind its verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
+from langchain_core.messages.ai import UsageMetadata, add_ai_message_chunks, add_usage
+
+from stream_aligner_lc.content import places_taken, text_chunk
+from stream_aligner_lc.continuation import join
+from stream_aligner_lc.corrections import Decision, Draft, Verdict
+from stream_aligner_lc.errors import UpstreamError
+from stream_aligner_lc.options import LoopOptions
+from stream_aligner_lc.state import (
+    DraftPiece,
+    EndPiece,
+    Piece,
+    Progress,
+    Release,
+    ReplyState,
+    released_text,
+)
+
+# After so many removed sentences in a row the upstream has nothing to say that may be shown.
+MAX_REMOVED_IN_A_ROW = 8
+# A continuation may repeat a sentence for good reason; one that keeps coming back after restarts has none.
+MAX_ECHOES = 3
+_CUT_OFF = {"length", "max_tokens", "MAX_TOKENS", "model_length"}
+_FINISH_KEYS = ("finish_reason", "stop_reason", "done_reason")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What the ledger must know of the run: the options, the bounds of the whole reply, and names to report."""
+
+    options: LoopOptions
+    stop: Sequence[str] = ()
+    max_tokens: int | None = None
+    exact: bool = True
+    """Whether the upstream continues a prefix (`Continuation.exact`)."""
+    names: dict[str, str] | None = None
+    """Reported as they are: the aligner, the continuation."""
+    model_name: str = ""
+
+
+def new_progress(messages: Sequence[BaseMessage]) -> Progress:
+    """Return where a reply to `messages` starts."""
+    none = UsageMetadata(input_tokens=0, output_tokens=0, total_tokens=0)
+    return Progress(
+        reply_to=_last_id(messages),
+        reply_id=f"aligned--{uuid4()}",
+        index=0,
+        held="",
+        restart=False,
+        fresh=True,
+        joining=False,
+        replaced=None,
+        echoes=0,
+        drain=False,
+        asked_again=False,
+        calls=0,
+        restarts=0,
+        removed_in_a_row=0,
+        verdicts={},
+        tokens=0,
+        block=None,
+        blocks=0,
+        usage=None,
+        estimate=none,
+        overlap=0,
+        metadata={},
+        aligner_seconds=0.0,
+        finish=None,
+    )
+
+
+def _last_id(messages: Sequence[BaseMessage]) -> str:
+    return f"{len(messages)}:{messages[-1].id if messages else None}"
+
+
+class Ledger:
+    """Open it on the state, let it receive, judge and pass on, and take its `update`."""
+
+    def __init__(self, state: ReplyState, terms: Terms) -> None:
+        messages = state["messages"]
+        progress = state.get("progress")
+        self._is_new = progress is None or progress["reply_to"] != _last_id(messages)
+        self._terms = terms
+        self.progress: Progress = new_progress(messages) if self._is_new or progress is None else {**progress}
+        self.messages = messages
+        self._waiting: list[Piece] = [] if self._is_new else list(state.get("draft", ()))
+        self._before: list[Any] = [] if self._is_new else list(state.get("released", ()))
+        self._new: list[Any] = []
+        self._chunks: list[AIMessageChunk] = []
+        self._verdicts: list[dict[str, Any]] = []
+        self.records: list[dict[str, Any]] = []
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the reply has ended."""
+        return self.progress["finish"] is not None
+
+    @property
+    def text(self) -> str:
+        """The released text."""
+        return released_text([*self._before, *self._new])
+
+    @property
+    def tokens_left(self) -> int | None:
+        """How many tokens of `max_tokens` the released text has left over."""
+        limit = self._terms.max_tokens
+        return None if limit is None else max(limit - self.progress["tokens"], 0)
+
+    def receive(self, pieces: Sequence[Piece]) -> None:
+        """Take what the upstream said, and pass on what needs no verdict."""
+        self.progress["restart"] = False
+        for piece in pieces:
+            if piece["type"] == "opened":
+                self._opened()
+            elif piece["type"] == "space" and self._waiting and self._waiting[-1]["type"] == "draft":
+                last = self._waiting[-1]
+                self._waiting[-1] = {**last, "trail": last["trail"] + piece["text"]}
+            elif piece["type"] == "end" and not piece["natural"]:
+                self._account(piece)
+            else:
+                self._waiting.append(piece)
+        self._check_echo()
+        self._pass_on()
+
+    def drafts(self, *, joint: bool) -> list[Draft]:
+        """Return the drafts to correct next: all that wait, or the first."""
+        waiting = self._next_drafts() if joint else self._next_drafts()[:1]
+        prefix = self.text
+        space = self._space_before(waiting[0]) if waiting else ""
+        drafts = []
+        for index, piece in enumerate(waiting, start=self.progress["index"]):
+            if drafts:
+                prefix += space + piece["lead"]
+            drafts.append(Draft(self.messages, prefix.rstrip(), piece["text"], piece["kind"], index))
+            prefix += (space if len(drafts) == 1 else "") + piece["text"]
+            space = piece["trail"]
+        return drafts
+
+    def judge(self, decision: Decision, *, seconds: float, tool_call_seen: bool) -> None:
+        """Give the first waiting draft its verdict."""
+        piece = self._waiting.pop(0)
+        assert piece["type"] == "draft", "only drafts are judged"
+        progress = self.progress
+        progress["aligner_seconds"] += seconds
+        self._note_verdict(piece, decision.verdict, decision.text, seconds)
+        progress["removed_in_a_row"] = progress["removed_in_a_row"] + 1 if decision.verdict == "removed" else 0
+        if decision.text:
+            self._release(piece, decision.text, as_written=decision.verdict in ("accepted", "kept"))
+        else:
+            progress["held"] = _stronger(self._space_before(piece), piece["trail"], start=not self.text)
+            progress["joining"] = False
+        progress["index"] += 1
+        if progress["finish"] is None and decision.finish:
+            progress["finish"] = decision.finish
+        elif progress["removed_in_a_row"] >= MAX_REMOVED_IN_A_ROW:
+            progress["finish"] = "removed"
+        elif decision.verdict == "replaced" and self._terms.options.feedback and progress["finish"] is None:
+            self._leave_stream(piece, tool_call_seen=tool_call_seen)
+
+    def settle(self) -> None:
+        """Pass on what needs no verdict, once all verdicts of the step are given."""
+        if not self.progress["restart"]:
+            self._pass_on()
+
+    def account(self, pieces: Sequence[Piece]) -> None:
+        """Add the reports of calls that were closed because the reply is over."""
+        for piece in [*self._waiting, *pieces]:
+            if piece["type"] == "end":
+                self._account(piece)
+        self._waiting = []
+
+    def update(self) -> dict[str, Any]:
+        """Return the state's update; at the end of the reply with the message itself."""
+        progress = self.progress
+        update: dict[str, Any] = {"progress": progress, "draft": self._waiting}
+        if progress["finish"] is not None:
+            final = self._final_chunk()
+            self._chunks.append(final)
+            update["messages"] = [self._message(final)]
+            progress["reply_to"] = f"{len(self.messages) + 1}:{progress['reply_id']}"
+        if self._new or self._is_new:
+            update["released"] = [None, *self._new] if self._is_new else self._new
+        update["release"] = Release(chunks=self._chunks, verdicts=self._verdicts)
+        return update
+
+    def _next_drafts(self) -> list[DraftPiece]:
+        drafts: list[DraftPiece] = []
+        for piece in self._waiting:
+            if piece["type"] != "draft" or not self._needs_verdict(piece, len(drafts)):
+                break
+            drafts.append(piece)
+        return drafts
+
+    def _opened(self) -> None:
+        progress = self.progress
+        progress["calls"] += 1
+        progress["fresh"] = True
+        progress["joining"] = bool(self._before or self._new)
+        if not progress["joining"]:
+            progress["held"] = ""
+
+    def _needs_verdict(self, piece: DraftPiece, ahead: int = 0) -> bool:
+        options = self._terms.options
+        if options.align_first is not None and self.progress["index"] + ahead >= options.align_first:
+            return False
+        return piece["kind"] not in options.skip
+
+    def _check_echo(self) -> None:
+        progress = self.progress
+        first = next((piece for piece in self._waiting if piece["type"] == "draft"), None)
+        if first is None or not progress["fresh"]:
+            return
+        progress["fresh"] = False
+        if first["text"] != progress["replaced"]:
+            progress.update(echoes=0, replaced=None)
+            return
+        progress["echoes"] += 1
+        # Flush left, it is a new turn; behind whitespace it may be a repetition that the text wants.
+        if not first["lead"] or progress["echoes"] >= MAX_ECHOES:
+            raise UpstreamError(
+                f"After {progress['replaced']!r} was replaced and the upstream was asked to go on from the "
+                "corrected text, it said the same again: it ignores the prefix. Set `continuation` to what the "
+                "provider understands ('instruct' works with every chat model), or feedback=False.",
+                released=self.text,
+            )
+
+    def _pass_on(self) -> None:
+        while self._waiting and self.progress["finish"] is None:
+            piece = self._waiting[0]
+            if piece["type"] == "draft":
+                if self._is_enough():
+                    self.progress["finish"] = "length"
+                    return
+                if self._needs_verdict(piece) and not self.progress["drain"]:
+                    return
+            del self._waiting[0]
+            self._pass(piece)
+
+    def _pass(self, piece: Piece) -> None:
+        if piece["type"] == "end":
+            self._account(piece)
+            self._end(piece)
+        elif piece["type"] == "chunk":
+            self._release_chunk(piece["chunk"])
+        elif self.progress["drain"]:
+            return
+        elif piece["type"] == "space":
+            self.progress["held"] += piece["text"]
+        elif piece["type"] == "draft":
+            self._note_verdict(piece, "skipped", piece["text"], 0.0)
+            self._release(piece, piece["text"], as_written=True)
+            self.progress["index"] += not piece["cut"]
+
+    def _is_enough(self) -> bool:
+        limit = self._terms.options.max_sentences
+        return limit is not None and self.progress["index"] >= limit
+
+    def _space_before(self, piece: DraftPiece) -> str:
+        progress = self.progress
+        if progress["joining"]:
+            return join(self.text, progress["held"], piece["lead"], piece["text"])
+        return progress["held"] + piece["lead"]
+
+    def _release(self, piece: DraftPiece, text: str, *, as_written: bool) -> None:
+        progress = self.progress
+        whole = self._until_stop(self._space_before(piece) + text)
+        progress["joining"] = False
+        progress["held"] = piece["trail"]
+        progress["tokens"] += piece["tokens"] if as_written else _scaled(piece["tokens"], piece["text"], text)
+        if whole:
+            logprobs = {"logprobs": {"content": piece["logprobs"]}} if as_written and piece["logprobs"] else {}
+            self._let_out(whole, piece["block"], {**piece["form"], **logprobs})
+
+    def _let_out(self, text: str, block: dict[str, Any] | None, metadata: dict[str, Any]) -> None:
+        chunk = text_chunk(text, block, metadata)
+        self._chunks.append(chunk)
+        if block is None and not metadata:
+            self._new.append(text)
+            return
+        self._new.append({"chunk": chunk})
+        if block is not None:
+            self.progress["block"] = block
+            self.progress["blocks"] = max(self.progress["blocks"], places_taken(chunk.content))
+
+    def _release_chunk(self, chunk: AIMessageChunk) -> None:
+        self._chunks.append(chunk)
+        self._new.append({"chunk": chunk})
+        self.progress["blocks"] = max(self.progress["blocks"], places_taken(chunk.content))
+
+    def _until_stop(self, text: str) -> str:
+        if not self._terms.stop:
+            return text
+        tail = self.text[1 - max(map(len, self._terms.stop)) or None :]
+        found = [(tail + text).find(stop, max(len(tail) - len(stop) + 1, 0)) for stop in self._terms.stop]
+        ends = [end for end in found if end >= 0]
+        if not ends:
+            return text
+        self.progress["finish"] = "stop"
+        return text[: max(min(ends) - len(tail), 0)].rstrip()
+
+    def _leave_stream(self, piece: DraftPiece, *, tool_call_seen: bool) -> None:
+        progress = self.progress
+        if tool_call_seen or any(_is_call(waiting) for waiting in self._waiting):
+            # The upstream has said what it wants to do; asking again could lose or double the call.
+            progress["drain"] = True
+            return
+        end = next((waiting for waiting in self._waiting if waiting["type"] == "end"), None)
+        is_last = end is not None and self._waiting[0] is end
+        if end is not None and is_last and not self._may_ask_again(end):
+            return
+        if progress["restarts"] >= self._terms.options.max_restarts:
+            progress["finish"] = "max_restarts"
+            return
+        if self.tokens_left == 0:
+            progress["finish"] = "length"
+            return
+        if end is not None:
+            self._account(end)
+        progress["asked_again"] = progress["asked_again"] or is_last
+        progress["restart"] = True
+        progress["restarts"] += 1
+        progress["replaced"] = piece["text"]
+        self._waiting = []
+
+    def _may_ask_again(self, end: EndPiece) -> bool:
+        cut_off = any(end["metadata"].get(key) in _CUT_OFF for key in _FINISH_KEYS)
+        return self._terms.exact and not self.progress["asked_again"] and not cut_off
+
+    def _account(self, end: EndPiece) -> None:
+        progress = self.progress
+        progress["overlap"] += end["overlap"]
+        if end["usage"] is not None and end["natural"]:
+            progress["usage"] = add_usage(progress["usage"], end["usage"])
+            return
+        # A call that was closed never reports what it wrote, at most what it read.
+        known = end["usage"] or end["estimate"]
+        output = max(known["output_tokens"], end["estimate"]["output_tokens"])
+        cost = UsageMetadata(
+            input_tokens=known["input_tokens"],
+            output_tokens=output,
+            total_tokens=known["input_tokens"] + output,
+        )
+        progress["estimate"] = add_usage(progress["estimate"], cost)
+
+    def _end(self, piece: EndPiece) -> None:
+        progress = self.progress
+        progress["metadata"] = piece["metadata"]
+        progress["finish"] = ""
+        if progress["held"] and not progress["removed_in_a_row"] and not progress["drain"]:
+            self._let_out(progress["held"], progress["block"], {})
+
+    def _note_verdict(self, piece: DraftPiece, verdict: Verdict, text: str, seconds: float) -> None:
+        progress = self.progress
+        if verdict != "skipped" or not piece["cut"]:
+            progress["verdicts"] = {**progress["verdicts"], verdict: progress["verdicts"].get(verdict, 0) + 1}
+        self._verdicts.append({"index": progress["index"], "verdict": verdict, "kind": piece["kind"]})
+        self.records.append(
+            {
+                "reply": progress["reply_id"],
+                "index": progress["index"],
+                "kind": piece["kind"],
+                "verdict": verdict,
+                "draft": piece["text"],
+                "text": text,
+                "upstream_call": progress["calls"],
+                "draft_tokens": piece["tokens"],
+                "aligner_seconds": round(seconds, 6),
+            }
+        )
+
+    def _final_chunk(self) -> AIMessageChunk:
+        progress = self.progress
+        metadata = dict(progress["metadata"])
+        if self._terms.model_name:
+            metadata.setdefault("model_name", self._terms.model_name)
+        if reason := progress["finish"]:
+            metadata.update({key: reason for key in _FINISH_KEYS if key in metadata}, finish_reason=reason)
+        metadata["stream_aligner"] = totals(progress, self._terms.names or {})
+        usage = progress["usage"]
+        return AIMessageChunk(
+            content="" if progress["block"] is None else [],
+            response_metadata=metadata,
+            usage_metadata=add_usage(usage, progress["estimate"]) if usage is not None else None,
+            chunk_position="last",
+        )
+
+    def _message(self, final: AIMessageChunk) -> AIMessage:
+        chunks: list[AIMessageChunk] = []
+        strings: list[str] = []
+        for piece in [*self._before, *self._new, {"chunk": final}]:
+            if isinstance(piece, str):
+                strings.append(piece)
+                continue
+            if strings:
+                chunks.append(AIMessageChunk(content="".join(strings)))
+                strings = []
+            chunks.append(piece["chunk"])
+        whole = add_ai_message_chunks(chunks[0], *chunks[1:])
+        message = message_chunk_to_message(whole)
+        assert isinstance(message, AIMessage), "a sum of AI message chunks is an AI message"
+        message.id = self.progress["reply_id"]
+        return message
+
+
+def totals(progress: Progress, names: dict[str, str]) -> dict[str, Any]:
+    """Return what `response_metadata["stream_aligner"]` says of a reply."""
+    usage = add_usage(progress["usage"], progress["estimate"])
+    return {
+        "sentences": dict(progress["verdicts"]),
+        "upstream_calls": progress["calls"],
+        "restarts": progress["restarts"],
+        "upstream_tokens": {
+            "input": usage["input_tokens"],
+            "output": usage["output_tokens"],
+            "estimated": progress["estimate"]["total_tokens"] > 0,
+        },
+        "aligner_seconds": round(progress["aligner_seconds"], 6),
+        "repeated_characters_cut": progress["overlap"],
+        **names,
+    }
+
+
+def _is_call(piece: Piece) -> bool:
+    return piece["type"] == "chunk" and bool(piece["chunk"].tool_call_chunks)
+
+
+def _scaled(tokens: int, draft: str, text: str) -> int:
+    return max(1, round(tokens * len(text) / len(draft)))
+
+
+def _stronger(before: str, after: str, *, start: bool) -> str:
+    """Return the whitespace that stays where a sentence was removed: a paragraph break outlives a space."""
+    return before if start or before.count("\n") >= after.count("\n") else after

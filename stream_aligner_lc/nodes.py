@@ -1,0 +1,252 @@
+"""The graph's two nodes, each in both colours: they wait for a model and write down what the ledger says.
+
+Rule: a node iterates, awaits and closes. What is decided is decided by `Ledger`, `decide` and `route`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextvars import Context
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.callbacks import BaseCallbackHandler, adispatch_custom_event, dispatch_custom_event
+from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
+from langgraph.graph.message import push_message
+from langgraph.runtime import get_runtime
+
+from stream_aligner_lc.aligners.base import Aligner
+from stream_aligner_lc.corrections import Correction, Decision, Draft, decide
+from stream_aligner_lc.errors import AlignerError, AlignerTimeout
+from stream_aligner_lc.isolation import inner_context, isolated
+from stream_aligner_lc.ledger import Ledger, Terms
+from stream_aligner_lc.state import ReplyState
+from stream_aligner_lc.upstream import Call, Upstream
+
+VERDICT_EVENT = "stream_aligner_verdict"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the nodes of one graph run share, handed over as the run's context."""
+
+    upstream: Upstream
+    terms: Terms
+    is_inner: bool = False
+    """True inside the chat model, which streams and reports to the outside itself."""
+
+
+class UpstreamNode(Runnable[ReplyState, dict[str, Any]]):
+    """Take what the upstream has said: at least one sentence, or its end."""
+
+    name = "upstream"
+
+    def __init__(self, aligner: Aligner) -> None:
+        self._aligner = aligner
+        self._warms = type(aligner).warm is not Aligner.warm
+
+    def invoke(self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        """Wait for the next pieces."""
+        run: Run = get_runtime(Run).context
+        ledger = Ledger(input, run.terms)
+        call = self._call(input, ledger, ensure_config(config))
+        ledger.receive(run.upstream.take(call))
+        if ledger.is_over:
+            run.upstream.leave()
+            ledger.account(run.upstream.reports())
+        return _released(run, ledger)
+
+    async def ainvoke(
+        self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Wait for the next pieces."""
+        run: Run = get_runtime(Run).context
+        ledger = Ledger(input, run.terms)
+        call = self._call(input, ledger, ensure_config(config))
+        ledger.receive(await run.upstream.atake(call))
+        if ledger.is_over:
+            await run.upstream.aleave()
+            ledger.account(run.upstream.reports())
+        return _released(run, ledger)
+
+    def _call(self, state: ReplyState, ledger: Ledger, config: RunnableConfig) -> Call:
+        progress, prefix = ledger.progress, ledger.text
+        if self._warms:
+            self._aligner.warm(Draft(state["messages"], prefix, "", index=progress["index"]))
+        return Call(
+            messages=state["messages"],
+            prefix=prefix,
+            max_tokens=ledger.tokens_left,
+            block=progress["block"],
+            blocks=progress["blocks"],
+            config=config,
+            restart=progress["restart"],
+        )
+
+
+class AlignerNode(Runnable[ReplyState, dict[str, Any]]):
+    """Have the waiting drafts corrected, and release them up to the first that changes."""
+
+    name = "aligner"
+
+    def __init__(
+        self,
+        aligner: Aligner,
+        *,
+        aligner_timeout: float | None = None,
+        observers: Sequence[BaseCallbackHandler] = (),
+    ) -> None:
+        self._aligner = aligner
+        self._timeout = aligner_timeout
+        self._observers = observers
+
+    def invoke(self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        """Correct, release and report."""
+        run: Run = get_runtime(Run).context
+        ledger = Ledger(input, run.terms)
+        config = ensure_config(config)
+        drafts = ledger.drafts(joint=self._aligner.joint)
+        started = time.perf_counter()
+        with inner_context(isolated(config, self._observers)) as context:
+            answers = self._answers(drafts, context)
+        _judge(run, ledger, drafts, answers, time.perf_counter() - started)
+        if ledger.is_over:
+            run.upstream.leave()
+            ledger.account(run.upstream.reports())
+        update = _released(run, ledger)
+        if not run.is_inner:
+            for verdict in update["release"]["verdicts"]:
+                dispatch_custom_event(VERDICT_EVENT, verdict, config=config)
+        return update
+
+    async def ainvoke(
+        self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Correct, release and report."""
+        run: Run = get_runtime(Run).context
+        ledger = Ledger(input, run.terms)
+        config = ensure_config(config)
+        drafts = ledger.drafts(joint=self._aligner.joint)
+        started = time.perf_counter()
+        with inner_context(isolated(config, self._observers)) as context:
+            answers = await self._aanswers(drafts, context)
+        _judge(run, ledger, drafts, answers, time.perf_counter() - started)
+        if ledger.is_over:
+            await run.upstream.aleave()
+            ledger.account(run.upstream.reports())
+        update = _released(run, ledger)
+        if not run.is_inner:
+            for verdict in update["release"]["verdicts"]:
+                await adispatch_custom_event(VERDICT_EVENT, verdict, config=config)
+        return update
+
+    def _answers(self, drafts: Sequence[Draft], context: Context) -> Sequence[Correction] | Exception:
+        try:
+            if self._timeout is None:
+                return context.run(self._aligner.correct_many, drafts)
+            return _within(self._timeout, context, self._aligner.correct_many, drafts)
+        except FutureTimeoutError:
+            return self._too_late(drafts[0])
+        except Exception as fault:  # noqa: BLE001  # `on_aligner_error` decides
+            return _as_aligner_error(fault, drafts[0])
+
+    async def _aanswers(self, drafts: Sequence[Draft], context: Context) -> Sequence[Correction] | Exception:
+        task = asyncio.get_running_loop().create_task(
+            self._aligner.acorrect_many(drafts), name="aligner", context=context
+        )
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await task
+        except TimeoutError as fault:
+            return self._too_late(drafts[0]) if task.cancelled() else _as_aligner_error(fault, drafts[0])
+        except asyncio.CancelledError:
+            self._aligner.cancel(drafts[0])
+            raise
+        except Exception as fault:  # noqa: BLE001  # `on_aligner_error` decides
+            return _as_aligner_error(fault, drafts[0])
+
+    def _too_late(self, draft: Draft) -> AlignerTimeout:
+        self._aligner.cancel(draft)
+        return AlignerTimeout(
+            f"The aligner took longer than aligner_timeout={self._timeout} seconds for {draft.text!r}. Raise the "
+            "limit, or choose on_aligner_error='keep' to show the draft in such a case.",
+            released=draft.prefix,
+        )
+
+
+def _judge(
+    run: Run,
+    ledger: Ledger,
+    drafts: Sequence[Draft],
+    answers: Sequence[Correction] | Exception,
+    seconds: float,
+) -> None:
+    options = run.terms.options
+    given: Sequence[Correction | Exception] = [answers] if isinstance(answers, Exception) else answers
+    if not given or len(given) > len(drafts):
+        fault = AlignerError(
+            f"correct_many must answer 1 to {len(drafts)} of {len(drafts)} drafts, got {len(given)} answers.",
+            released=drafts[0].prefix,
+        )
+        given = [fault]
+    judged = 0
+    for draft, answer in zip(drafts, given, strict=False):
+        decision = _decision(draft, answer, run)
+        ledger.judge(decision, seconds=seconds / len(given), tool_call_seen=run.upstream.tool_call_seen)
+        judged += 1
+        if decision.verdict not in ("accepted", "kept") or ledger.is_over:
+            break
+    run.upstream.judged(judged)
+    ledger.settle()
+    if options.on_record is not None:
+        for record in ledger.records:
+            options.on_record(record)
+
+
+def _decision(draft: Draft, answer: Correction | Exception, run: Run) -> Decision:
+    options = run.terms.options
+    try:
+        return decide(
+            draft.text,
+            answer,
+            on_aligner_error=options.on_aligner_error,
+            end_on_accept=options.end_on_accept,
+        )
+    except AlignerError as error:
+        error.released = draft.prefix
+        raise
+
+
+def _released(run: Run, ledger: Ledger) -> dict[str, Any]:
+    update = ledger.update()
+    if not run.is_inner:
+        for chunk in update["release"]["chunks"]:
+            push_message(chunk.model_copy(update={"id": ledger.progress["reply_id"]}), state_key=None)
+    return update
+
+
+def _within(
+    seconds: float, context: Context, function: Callable[[Sequence[Draft]], Any], drafts: Sequence[Draft]
+) -> Any:
+    # Not a `with`: leaving it would wait for the very call that took too long.
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aligner")
+    try:
+        return pool.submit(context.run, function, drafts).result(timeout=seconds)
+    finally:
+        pool.shutdown(wait=False)
+
+
+def _as_aligner_error(fault: Exception, draft: Draft) -> AlignerError:
+    if isinstance(fault, AlignerError):
+        return fault
+    error = AlignerError(
+        f"The aligner failed on {draft.text!r}: {fault!r}. Choose on_aligner_error='keep' to show the draft in "
+        "such a case, or 'stop' to end the reply.",
+        released=draft.prefix,
+    )
+    error.__cause__ = fault
+    return error

@@ -1,0 +1,169 @@
+"""What a reply in progress is, as plain data that a checkpointer can hold.
+
+Rule: builtins, `TypedDict`s and LangChain messages only. The open upstream stream is not state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypedDict
+
+from langchain_core.messages import AIMessageChunk, AnyMessage
+from langchain_core.messages.ai import UsageMetadata
+from langgraph.channels import DeltaChannel
+from langgraph.graph.message import add_messages
+
+
+class DraftPiece(TypedDict):
+    """A finished sentence (or block) of the open stream: `lead + text + trail` is what the upstream wrote."""
+
+    type: Literal["draft"]
+    text: str
+    lead: str
+    trail: str
+    kind: str
+    cut: bool
+    tokens: int
+    """Estimated tokens: the number of stream chunks that it came in."""
+    block: dict[str, Any] | None
+    """The content block that the text belongs to, without the text; None where content is a string."""
+    form: dict[str, Any]
+    """Metadata that says how the content block is to be read."""
+    logprobs: list[Any]
+
+
+class SpacePiece(TypedDict):
+    """Whitespace after the piece before it, known later than that piece."""
+
+    type: Literal["space"]
+    text: str
+
+
+class ChunkPiece(TypedDict):
+    """Anything that is no text: tool-call deltas, reasoning, images, refusals. It passes through."""
+
+    type: Literal["chunk"]
+    chunk: AIMessageChunk
+
+
+class OpenedPiece(TypedDict):
+    """The upstream was called."""
+
+    type: Literal["opened"]
+
+
+class EndPiece(TypedDict):
+    """An upstream call is over: by itself (`natural`), or closed before its end."""
+
+    type: Literal["end"]
+    natural: bool
+    metadata: dict[str, Any]
+    usage: UsageMetadata | None
+    """What the provider reported, else None."""
+    estimate: UsageMetadata
+    """What the call cost by our own count, for providers that report nothing or calls that were closed."""
+    overlap: int
+    """Characters cut away because they repeated what was already said."""
+
+
+Piece = DraftPiece | SpacePiece | ChunkPiece | OpenedPiece | EndPiece
+
+
+class Progress(TypedDict):
+    """Where the reply stands. Everything that a resumed run must know besides the released text."""
+
+    reply_to: str
+    """Id of the message that is being answered; another one means another reply."""
+    reply_id: str
+    index: int
+    held: str
+    """Whitespace after the last core, released together with the next one."""
+    restart: bool
+    """The upstream has to be called anew from the released text."""
+    fresh: bool
+    """No text has arrived since the upstream was last called."""
+    joining: bool
+    """The next core is the first after a restart, and the whitespace before it has to be found."""
+    replaced: str | None
+    """The draft whose replacement caused the last restart."""
+    echoes: int
+    """How often in a row a restart brought back the very draft that it replaced."""
+    drain: bool
+    """Text is over; only what is no text still passes (a tool call that followed a replaced sentence)."""
+    asked_again: bool
+    calls: int
+    restarts: int
+    removed_in_a_row: int
+    verdicts: dict[str, int]
+    tokens: int
+    block: dict[str, Any] | None
+    blocks: int
+    usage: UsageMetadata | None
+    """What the provider reported."""
+    estimate: UsageMetadata
+    """Our own count of what it did not report."""
+    overlap: int
+    metadata: dict[str, Any]
+    aligner_seconds: float
+    finish: str | None
+    """None while the reply goes on, '' after the upstream's own end, else the reason why it ended."""
+
+
+class Release(TypedDict):
+    """What the last step let out: the chunks that a reader sees, and the verdicts without their text."""
+
+    chunks: list[AIMessageChunk]
+    verdicts: list[dict[str, Any]]
+
+
+def extend_released(released: Sequence[Any] | None, writes: Sequence[Sequence[Any]]) -> list[Any]:
+    """Append what each write brings; a leading None starts a new reply. The reducer of `released`."""
+    pieces = list(released or ())
+    for write in writes:
+        if write and write[0] is None:
+            pieces = list(write[1:])
+        else:
+            pieces.extend(write)
+    return pieces
+
+
+class ReplyState(TypedDict, total=False):
+    """The graph's state. `messages` is the conversation; its new last message is the aligned reply."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    draft: list[Piece]
+    """Pieces without a verdict: the only place where raw text shows."""
+    released: Annotated[list[Any], DeltaChannel(extend_released, list)]
+    """The reply so far: strings, or `{"chunk": ...}` where content is blocks or no text.
+
+    A delta channel, because checkpoints of a plain list grow with the square of the reply; wrapped chunks,
+    because LangGraph streams every message that it finds in an update's lists."""
+    release: Release
+    progress: Progress
+
+
+class ReplyInput(TypedDict):
+    """What the graph is given: the conversation to answer."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+
+
+class ReplyOutput(TypedDict):
+    """What the graph answers: the conversation with the aligned reply appended."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+
+
+def released_text(pieces: Sequence[Any]) -> str:
+    """Return the text of `released`."""
+    return "".join(piece if isinstance(piece, str) else str(piece["chunk"].text) for piece in pieces)
+
+
+def route(state: ReplyState) -> Literal["aligner", "upstream", "__end__"]:
+    """Say which node is next: the aligner while a sentence waits, the upstream until the reply is over."""
+    progress = state["progress"]
+    if progress["finish"] is not None:
+        return "__end__"
+    if state.get("draft") and not progress["restart"]:
+        return "aligner"
+    return "upstream"

@@ -1,0 +1,239 @@
+"""The open upstream stream of one reply: opened, read ahead, restarted from a prefix, and closed here.
+
+It is the one thing in a running graph that is no state. A graph run owns exactly one `Upstream`, hands it to
+the nodes as the run's context, and closes it when the run is over or its reader walks away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable, RunnableConfig
+from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from stream_aligner_lc.content import BlockPlaces
+from stream_aligner_lc.continuation import Continuation, Overlap
+from stream_aligner_lc.errors import StreamAlignerError, UpstreamError
+from stream_aligner_lc.faults import is_empty_stream, is_refusal, is_transient
+from stream_aligner_lc.intake import Intake
+from stream_aligner_lc.isolation import inner_context, isolated
+from stream_aligner_lc.options import LoopOptions
+from stream_aligner_lc.readers import Buffer, TaskReader, ThreadReader
+from stream_aligner_lc.segmentation import make_segmenter
+from stream_aligner_lc.state import OpenedPiece, Piece
+
+UpstreamModel = Runnable[LanguageModelInput, BaseMessage]
+# Kinds whose blocks are handed out line by line when they need no verdict.
+_BLOCKS = frozenset({"code", "math", "table", "rule"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call of the upstream: the conversation, and the released text to go on from."""
+
+    messages: Sequence[BaseMessage]
+    prefix: str = ""
+    max_tokens: int | None = None
+    block: dict[str, Any] | None = None
+    blocks: int = 0
+    config: RunnableConfig = field(default_factory=lambda: RunnableConfig())
+    restart: bool = False
+    """Leave the open stream. Otherwise it is read on, and opened only if there is none."""
+
+
+class Upstream:
+    """What the nodes of one run share: the open stream, and how to open the next one.
+
+    `stop`, `max_tokens` and `kwargs` go with every call. One reply, in one thread or one event loop.
+    """
+
+    def __init__(
+        self,
+        llm: UpstreamModel,
+        continuation: Continuation,
+        options: LoopOptions,
+        *,
+        stop: Sequence[str] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        observers: Sequence[BaseCallbackHandler] = (),
+    ) -> None:
+        self.llm = llm
+        self.continuation = continuation
+        self.options = options
+        self.stop = list(stop or ())
+        self.kwargs = dict(kwargs or {})
+        self.observers = tuple(observers)
+        self._reader: ThreadReader | TaskReader | None = None
+        self._left: list[ThreadReader | TaskReader] = []
+        self._received = False
+        self._ended = False
+        self._log: list[Piece] = []
+
+    @property
+    def tool_call_seen(self) -> bool:
+        """Whether the open stream has begun to call a tool."""
+        return self._reader is not None and self._reader.intake.tool_call_seen
+
+    def judged(self, count: int) -> None:
+        """Say that so many sentences of the open stream have their verdict."""
+        if self._reader is not None and count:
+            self._reader.judged(count)
+
+    def take(self, call: Call) -> list[Piece]:
+        """Return all pieces that wait, at least one.
+
+        A fault in mid-reply opens the stream anew from the released text, up to `upstream_retries` times in a
+        row. Raises the provider's own error for a first call that fails, `UpstreamError` afterwards.
+        """
+        if call.restart:
+            self.leave()
+        try:
+            return self._taken(Retrying(**self._retrying(call))(self._take, call))
+        except Exception as fault:
+            raise self._explained(fault, call)  # noqa: B904  # it sets its own cause
+
+    async def atake(self, call: Call) -> list[Piece]:
+        """Do what `take` does, asynchronously."""
+        if call.restart:
+            await self.aleave()
+        try:
+            return self._taken(await AsyncRetrying(**self._retrying(call))(self._atake, call))
+        except Exception as fault:
+            raise self._explained(fault, call)  # noqa: B904  # it sets its own cause
+
+    def leave(self) -> None:
+        """Have the open stream closed, if there is one; its report is among the pieces taken next."""
+        if reader := self._leaving():
+            assert isinstance(reader, ThreadReader), "a run is sync or async as a whole"
+            reader.close(wait=False)
+
+    async def aleave(self) -> None:
+        """Do what `leave` does, asynchronously."""
+        if reader := self._leaving():
+            assert isinstance(reader, TaskReader), "a run is sync or async as a whole"
+            await reader.close(wait=False)
+
+    def reports(self) -> list[Piece]:
+        """Return the reports of calls that were left, for a reply that takes no more pieces."""
+        return self._taken([])
+
+    def close(self) -> None:
+        """Close every stream that was opened, and wait for each for a bounded time."""
+        self.leave()
+        for reader in self._left:
+            assert isinstance(reader, ThreadReader), "a run is sync or async as a whole"
+            reader.close()
+
+    async def aclose(self) -> None:
+        """Do what `close` does, asynchronously."""
+        await self.aleave()
+        for reader in self._left:
+            assert isinstance(reader, TaskReader), "a run is sync or async as a whole"
+            await reader.close()
+
+    def _take(self, call: Call) -> list[Piece]:
+        try:
+            if self._reader is None:
+                self._open(call, ThreadReader)
+            assert isinstance(self._reader, ThreadReader), "a run is sync or async as a whole"
+            return self._reader.take()
+        except Exception as fault:
+            return self._after(fault, call)
+
+    async def _atake(self, call: Call) -> list[Piece]:
+        try:
+            if self._reader is None:
+                self._open(call, TaskReader)
+            assert isinstance(self._reader, TaskReader), "a run is sync or async as a whole"
+            return await self._reader.take()
+        except Exception as fault:
+            return self._after(fault, call)
+
+    def _open(self, call: Call, kind: type[ThreadReader | TaskReader]) -> None:
+        kwargs = dict(self.kwargs)
+        if call.max_tokens is not None:
+            kwargs["max_tokens"] = call.max_tokens
+        if self.stop:
+            kwargs["stop"] = self.stop
+        request = self.continuation.request(call.messages, call.prefix, kwargs)
+        through = _BLOCKS & set(self.options.skip)
+        intake = Intake(
+            lambda: make_segmenter(self.options.granularity, self.options.lang, through=through),
+            prompt=request.messages,
+            overlap=Overlap(call.prefix, exact=self.continuation.exact) if call.prefix else None,
+            places=BlockPlaces(call.block, call.blocks),
+            drop_reasoning=self.options.reasoning == "drop",
+            max_chunks=call.max_tokens,
+        )
+        buffer = Buffer(self.options.lookahead, needs_verdict=self._needs_verdict)
+        config = isolated(call.config, self.observers)
+        self._log.append(OpenedPiece(type="opened"))
+        self._ended = False
+        with inner_context(config) as context:
+            open_stream = self.llm.stream if kind is ThreadReader else self.llm.astream
+            self._reader = context.run(
+                kind, lambda: open_stream(request.messages, config, **request.kwargs), intake, buffer
+            )
+
+    def _needs_verdict(self, piece: Piece) -> bool:
+        return piece["type"] == "draft" and piece["kind"] not in self.options.skip
+
+    def _leaving(self) -> ThreadReader | TaskReader | None:
+        reader, self._reader = self._reader, None
+        if reader is None:
+            return None
+        if not self._ended:
+            self._log.append(reader.intake.report(natural=False))
+        self._left.append(reader)
+        return reader
+
+    def _taken(self, pieces: list[Piece]) -> list[Piece]:
+        self._ended = self._ended or any(piece["type"] == "end" for piece in pieces)
+        self._received = self._received or bool(pieces)
+        log, self._log = self._log, []
+        return log + pieces
+
+    def _after(self, fault: Exception, call: Call) -> list[Piece]:
+        reader = self._reader
+        if reader is not None and call.prefix and is_empty_stream(fault) and not reader.intake.num_chunks:
+            # Asked to go on, the upstream had nothing more to say.
+            return [reader.intake.report(natural=True)]
+        self._leaving()
+        raise fault
+
+    def _explained(self, fault: Exception, call: Call) -> Exception:
+        if isinstance(fault, StreamAlignerError) or not self._in_mid_reply(call):
+            return fault
+        if call.prefix and is_refusal(fault):
+            way_out = (
+                f"It was asked to go on from the released text by continuation={self.continuation.name!r}; set "
+                "`continuation` to what the provider understands, 'instruct' if nothing else, or feedback=False "
+                "to never restart it."
+            )
+        else:
+            way_out = f"Tried {1 + self.options.upstream_retries} times; raise `upstream_retries` to try more often."
+        error = UpstreamError(
+            f"The upstream failed in the middle of the reply: {fault!r}. {way_out}", released=call.prefix
+        )
+        error.__cause__ = fault
+        return error
+
+    def _retrying(self, call: Call) -> dict[str, Any]:
+        return {
+            "stop": stop_after_attempt(1 + self.options.upstream_retries),
+            "wait": wait_exponential_jitter(initial=0.25, max=10),
+            "retry": retry_if_exception(lambda fault: self._is_worth_a_retry(fault, call)),
+            "reraise": True,
+        }
+
+    def _is_worth_a_retry(self, fault: BaseException, call: Call) -> bool:
+        return self._in_mid_reply(call) and not isinstance(fault, StreamAlignerError) and is_transient(fault)
+
+    def _in_mid_reply(self, call: Call) -> bool:
+        # Before anything was said a failure is the caller's to see, as the bare model's would be.
+        return self._received or bool(call.prefix)
