@@ -18,13 +18,15 @@ _LEAD_IN = 16
 # A whole last sentence or line is repeated on purpose even if it is short.
 _LAST_UNIT = 6
 
+# A full stop and what closes after it; possessive, and from the first stop on, so that "....x" stays linear.
+_STOP = r"(?<![.!?…])[.!?…]++[\"'”’»)\]*_]*+"
+_STOP_WITHOUT_SPACE = r"[。！？｡]+[」』”’）】]*"
 _BOUNDARY = re.compile(
-    r"[.!?…]+[\"'”’»)\]*_]*(?=\s|$)"  # a full stop, and what closes after it
-    r"|[。！？｡]+[」』”’）】]*"
+    rf"{_STOP}(?=\s|$)|{_STOP_WITHOUT_SPACE}"
     r"|(?<=\S)(?=[^\S\n]*\n)"  # the end of a line
 )
-_ENDED = re.compile(r"(?:[.!?…]+[\"'”’»)\]*_]*|[。！？｡]+[」』”’）】]*)$")
-_ENDED_BEFORE_SPACE = re.compile(r"[.!?…]+[\"'”’»)\]*_]*$")
+_ENDED = re.compile(rf"(?:{_STOP}|(?<![。！？｡]){_STOP_WITHOUT_SPACE})$")
+_ENDED_BEFORE_SPACE = re.compile(rf"{_STOP}$")
 _LETTER = re.compile(r"[^\W\d_]")
 _FENCE = re.compile(r"^[^\S\n]*(?:```|~~~)", re.MULTILINE)
 _WHITESPACE = re.compile(r"\s+")

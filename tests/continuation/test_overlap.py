@@ -246,6 +246,9 @@ def test_the_search_finds_the_longest_end_that_the_stream_begins_with(text, stre
         ("好" * 50_000, "好" * 49_999 + "b"),
         ("x" + "\n" * 100_000 + "y", "x" + "\n" * 99_999 + "y"),
         ("word " * 20_000, " new" * 25_000),
+        ("." * 100_000 + "x", "." * 100_000 + "y"),
+        ("。" * 50_000 + "x" + ".)" * 50_000 + "y", "。" * 50_000 + "z"),
+        ("x" + " " * 100_000 + "y" + "*" * 50_000, "x" + " " * 100_000 + "z"),
     ],
 )
 def test_time_is_linear_also_for_the_worst_texts(prefix, text, exact):
