@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import Any, Literal, cast
-from uuid import UUID, uuid4
+from typing import Any, Self, cast
+from uuid import uuid4
 
 from langchain_core.callbacks import (
     AsyncCallbackManager,
@@ -14,12 +13,357 @@ from langchain_core.callbacks import (
     BaseCallbackHandler,
     CallbackManager,
     CallbackManagerForLLMRun,
-    adispatch_custom_event,
-    dispatch_custom_event,
 )
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models import BaseChatModel, LanguageModelInput, ModelProfile
+from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
-from pydantic import ConfigDict, Field, PrivateAttr
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, ensure_config
+from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
+
+from stream_aligner_lc.errors import ConfigurationError
+from stream_aligner_lc.graph import AlignedGraph, Recipe, compile_graph, recipe_of
+from stream_aligner_lc.models import (
+    bound_kwargs,
+    chat_model_of,
+    declares,
+    identity_of,
+    is_plain,
+    substituted,
+    with_tools,
+)
+from stream_aligner_lc.options import DEFAULT_SKIP, LoopOptions, Record
+from stream_aligner_lc.reply import Caller, Reply
+
+# Options of chat models that go with every call of the upstream.
+FORWARDED = ("temperature", "max_tokens", "timeout", "stop", "max_retries", "api_key")
+
+
+class StreamAlignedChat(BaseChatModel):
+    """Correct every sentence of a chat model's reply while it is being written.
+
+    `llm` is the upstream: any chat model, also with `bind`, `with_fallbacks` or `with_retry`. `aligner` is what
+    corrects a sentence before anyone sees it: an `Aligner`, a function of one `Draft`, a Runnable, a chat model, or
+    the path of a local model. After a replaced sentence the upstream goes on from the corrected text.
+
+    Raises `ConfigurationError` for a wrong or unknown option. While a reply is written, `AlignerError` (see
+    `on_aligner_error`) and `UpstreamError` carry the text released so far.
+
+    >>> from stream_aligner_lc.testing import ScriptedChatModel
+    >>> llm = ScriptedChatModel("The sky is green. It rains.")
+    >>> chat = StreamAlignedChat(llm, lambda draft: draft.text.replace("green", "blue"))
+    >>> chat.invoke("How is the weather?").text
+    'The sky is blue. It rains.'
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    llm: SkipValidation[Any]
+    """The upstream."""
+    aligner: SkipValidation[Any] = None
+    """What corrects; None: the model that STREAM_ALIGNER_MODEL names, else the upstream itself, with a warning."""
+    granularity: str = "sentence"
+    """What is corrected at once: "sentence", "paragraph", or "response" (the original Aligner)."""
+    continuation: SkipValidation[Any] = "auto"
+    """How the upstream is asked to go on: "auto", or the name of a strategy (see `choose_continuation`)."""
+    lookahead: int = 2
+    """How many finished sentences the upstream may be ahead; 0 stops reading while the aligner works."""
+    feedback: bool = True
+    """Whether the upstream goes on from corrections. False: they are shown, and it is never restarted."""
+    align_first: int | None = None
+    """Align only so many sentences, and let the rest run free."""
+    skip: SkipValidation[Collection[str]] = DEFAULT_SKIP
+    """Kinds of segment that pass as they arrive."""
+    on_aligner_error: str = "raise"
+    """"raise", "keep" (show the draft), or "stop" (end the reply, `finish_reason="aligner_error"`)."""
+    aligner_timeout: SkipValidation[float | None] = None
+    """Seconds that the aligner may take for one call."""
+    upstream_retries: int = 2
+    """How often in a row a fault in mid-reply is retried from the released text."""
+    max_restarts: int = 64
+    """After so many restarts the reply ends, `finish_reason="max_restarts"`."""
+    max_sentences: int | None = None
+    """The reply ends after so many sentences, `finish_reason="length"`."""
+    lang: str | None = None
+    """Language of the replies, a code such as "de": sharpens where sentences end."""
+    end_on_accept: bool = False
+    """Whether an aligner may end the reply with a sentence that it accepts."""
+    reasoning: str = "pass"
+    """"pass" lets reasoning blocks through unaligned, "drop" withholds them."""
+    on_record: SkipValidation[Callable[[Record], None] | None] = Field(default=None, exclude=True)
+    """Called with one record per sentence; see `JsonlRecorder`."""
+    observers: SkipValidation[Sequence[BaseCallbackHandler]] = Field(default=(), exclude=True)
+    """Handlers that, like tracers, see the inner runs and so the drafts."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    timeout: SkipValidation[Any] = None
+    stop: SkipValidation[list[str] | str | None] = None
+    max_retries: int | None = None
+    api_key: SkipValidation[Any] = Field(default=None, exclude=True, repr=False)
+    streaming: bool = True
+    """False makes `stream` answer with one chunk, as for every chat model."""
+
+    _recipe: Recipe = PrivateAttr()
+    _graph: AlignedGraph = PrivateAttr()
+    _caller: Caller | None = PrivateAttr(default=None)
+    _open: list[Any] = PrivateAttr(default_factory=list)
+
+    def __init__(self, llm: Any = None, aligner: Any = None, **options: Any) -> None:
+        if unknown := set(options) - set(type(self).model_fields):
+            known = ", ".join(sorted(set(type(self).model_fields) - {"llm", "aligner"}))
+            raise ConfigurationError(
+                f"Unknown option {', '.join(map(repr, sorted(unknown)))}. The options are: {known}."
+            )
+        recipe = recipe_of(
+            llm,
+            aligner,
+            continuation=options.get("continuation", "auto"),
+            observers=options.get("observers", ()),
+            stop=_as_list(options.get("stop")),
+            forward=_forwarded(llm, options),
+            **{name: options[name] for name in LoopOptions.names() & set(options)},
+        )
+        super().__init__(llm=llm, aligner=recipe.aligner, **options)  # type: ignore[call-arg]  # pydantic's fields
+        self._recipe = recipe
+        self._graph = compile_graph(recipe, checkpointer=False)
+
+    @property
+    def graph(self) -> AlignedGraph:
+        """The loop inside, to look at or to draw."""
+        return self._graph
+
+    def stream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> Iterator[AIMessageChunk]:
+        """Yield the reply, a chunk for every sentence as soon as it has its verdict."""
+        model, config = self._called(config, CallbackManager)
+        with closing(super(StreamAlignedChat, model).stream(input, config, stop=stop, **kwargs)) as chunks:  # type: ignore[type-var]
+            yield from chunks
+
+    async def astream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[AIMessageChunk]:
+        """Yield the reply, a chunk for every sentence as soon as it has its verdict."""
+        model, config = self._called(config, AsyncCallbackManager)
+        chunks = super(StreamAlignedChat, model).astream(input, config, stop=stop, **kwargs)
+        try:
+            async for chunk in chunks:
+                yield chunk
+        finally:
+            await chunks.aclose()  # type: ignore[attr-defined]
+            # LangChain leaves the closing of what it iterates to the garbage collector.
+            await model._aclose_open()  # noqa: SLF001
+
+    def invoke(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Return the whole aligned reply."""
+        model, config = self._called(config, CallbackManager)
+        return super(StreamAlignedChat, model).invoke(input, config, stop=stop, **kwargs)
+
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Return the whole aligned reply."""
+        model, config = self._called(config, AsyncCallbackManager)
+        return await super(StreamAlignedChat, model).ainvoke(input, config, stop=stop, **kwargs)
+
+    def bind_tools(
+        self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Bind tools in the upstream's own format; text before a tool call is aligned."""
+        if tool_choice is not None:
+            kwargs["tool_choice"] = tool_choice
+        if not is_plain(self.llm):
+            return self._over(with_tools(self.llm, tools, **kwargs))
+        bound = chat_model_of(self.llm).bind_tools(tools, **kwargs)
+        if isinstance(bound, RunnableBinding) and isinstance(bound.bound, BaseChatModel):
+            return self.bind(**bound.kwargs)
+        raise ConfigurationError(
+            f"{type(chat_model_of(self.llm)).__name__}.bind_tools returns a {type(bound).__name__}, whose tools "
+            "cannot be passed on. Bind the tools first and wrap what comes out: StreamAlignedChat(model.bind(tools=...))."
+        )
+
+    def with_structured_output(
+        self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Do what the upstream does for structured output; a reply in a schema is not aligned."""
+        model = chat_model_of(self.llm)
+        chain = (
+            model.with_structured_output(schema, include_raw=include_raw, **kwargs)
+            if is_plain(self.llm)
+            else None
+        )
+        aligned = substituted(chain, model, self) if chain is not None else None
+        if aligned is not None:
+            return cast("Runnable[LanguageModelInput, Any]", aligned)
+        return super().with_structured_output(schema, include_raw=include_raw, **kwargs)
+
+    def get_num_tokens(self, text: str) -> int:
+        """Count as the upstream does."""
+        return chat_model_of(self.llm).get_num_tokens(text)
+
+    def get_num_tokens_from_messages(
+        self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
+    ) -> int:
+        """Count as the upstream does."""
+        return chat_model_of(self.llm).get_num_tokens_from_messages(messages, tools)
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Tokenise as the upstream does."""
+        return chat_model_of(self.llm).get_token_ids(text)
+
+    @property
+    def _llm_type(self) -> str:
+        return "stream-aligned"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        options = {name: getattr(self, name) for name in sorted(LoopOptions.names() - {"on_record", "skip"})}
+        return {
+            "llm": identity_of(self.llm),
+            **self._recipe.aligner.identity,
+            **options,
+            "skip": sorted(self.skip),
+            "continuation": str(self.continuation),
+            **{
+                name: value
+                for name in FORWARDED
+                if name != "api_key" and (value := getattr(self, name)) is not None
+            },
+        }
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        own = {**bound_kwargs(self.llm), **self._recipe.kwargs}
+        own.pop("stop", None)
+        return chat_model_of(self.llm)._get_ls_params(stop=stop, **{**own, **kwargs})  # noqa: SLF001
+
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        return chat_model_of(self.llm).profile
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        reply = self._reply(messages, stop, run_manager, kwargs)
+        with closing(reply.chunks()) as chunks:  # type: ignore[type-var]
+            for chunk in chunks:
+                yield ChatGenerationChunk(message=chunk)
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        reply = self._reply(messages, stop, run_manager, kwargs)
+        async with aclosing(reply.achunks()) as chunks:  # type: ignore[type-var]
+            self._open.append(chunks)
+            async for chunk in chunks:
+                yield ChatGenerationChunk(message=chunk)
+
+    def _reply(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
+        kwargs: dict[str, Any],
+    ) -> Reply:
+        run = self._recipe.start(messages, stop=stop, kwargs=kwargs)
+        return Reply(self._graph, run, self._caller_of(run_manager), observers=self.observers)
+
+    def _called(
+        self, config: RunnableConfig | None, kind: type[CallbackManager | AsyncCallbackManager]
+    ) -> tuple[Self, RunnableConfig]:
+        """Return a copy for one call, which knows its caller, and the config that starts exactly that run.
+
+        LangChain hands no run manager to `_stream`, so that the run's id is chosen here.
+        """
+        config = ensure_config(config)
+        run_id = config.get("run_id") or uuid4()
+        manager = kind.configure(config.get("callbacks"))
+        model = self.model_copy()
+        model._caller = Caller(run_id, manager, config)  # noqa: SLF001  # a copy of this very class
+        model._open = []  # noqa: SLF001
+        return model, {**config, "callbacks": manager, "run_id": run_id}
+
+    def _caller_of(
+        self, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None
+    ) -> Caller | None:
+        if self._caller is not None or run_manager is None:
+            return self._caller
+        return Caller.of(run_manager)
+
+    async def _aclose_open(self) -> None:
+        for steps in self._open:
+            await steps.aclose()
+
+    def _over(self, llm: Any) -> StreamAlignedChat:
+        """Return the same chat model over another upstream."""
+        options = {
+            name: getattr(self, name) for name in self.model_fields_set - {"llm", "aligner", "profile"}
+        }
+        return type(self)(llm, self.aligner, **options)
+
+
+def _as_list(stop: list[str] | str | None) -> list[str] | None:
+    return [stop] if isinstance(stop, str) else stop
+
+
+def _forwarded(llm: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that go with every upstream call.
+
+    Raises `ConfigurationError` for one that the upstream's class takes where it is made, and refuses in a call.
+    """
+    given = {name: options[name] for name in FORWARDED if name != "stop" and options.get(name) is not None}
+    for name in ("max_retries", "api_key"):
+        if name in given and declares(llm, name):
+            model = type(chat_model_of(llm)).__name__
+            raise ConfigurationError(
+                f"`{name}` belongs to the upstream's client, which is made already: use {model}({name}=...)."
+            )
+    return given

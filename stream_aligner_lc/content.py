@@ -139,5 +139,7 @@ class BlockPlaces:
 def places_taken(content: str | list[Any]) -> int:
     """Return one more than the highest block index in `content`; 0 if there is none."""
     blocks = content if isinstance(content, list) else []
-    indices = [block["index"] for block in blocks if isinstance(block, dict) and isinstance(block.get("index"), int)]
+    indices = [
+        block["index"] for block in blocks if isinstance(block, dict) and isinstance(block.get("index"), int)
+    ]
     return max(indices, default=-1) + 1

@@ -1,10 +1,10 @@
 """What can go wrong, by whose fault it is. Plain Python.
 
-    StreamAlignerError
-    ├── ConfigurationError (ValueError)    wrong options; raised before any model is called
-    ├── UpstreamError                      the model being corrected failed; `.released` holds the text so far
-    └── AlignerError                       the aligner failed or gave an unusable answer
-        └── AlignerTimeout (TimeoutError)  it took longer than `aligner_timeout`
+StreamAlignerError
+├── ConfigurationError (ValueError)    wrong options; raised before any model is called
+├── UpstreamError                      the model being corrected failed; `.released` holds the text so far
+└── AlignerError                       the aligner failed or gave an unusable answer
+    └── AlignerTimeout (TimeoutError)  it took longer than `aligner_timeout`
 """
 
 

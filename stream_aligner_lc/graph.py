@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import ensure_config
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -42,7 +42,11 @@ class Recipe:
     kwargs: Mapping[str, Any]
 
     def start(
-        self, *, stop: Sequence[str] | None = None, kwargs: Mapping[str, Any] | None = None, is_inner: bool = False
+        self,
+        messages: Sequence[BaseMessage] | None = None,
+        *,
+        stop: Sequence[str] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Run:
         """Return what one run shares: a stream that is not open yet, and the terms of this reply."""
         kwargs = {**self.kwargs, **(kwargs or {})}
@@ -53,6 +57,7 @@ class Recipe:
             self.continuation,
             self.options,
             stop=stop,
+            max_tokens=max_tokens,
             kwargs=kwargs,
             observers=self.observers,
         )
@@ -64,7 +69,7 @@ class Recipe:
             names={"aligner": self.aligner.name, "continuation": self.continuation.name},
             model_name=model_name_of(self.llm),
         )
-        return Run(upstream, terms, is_inner=is_inner)
+        return Run(upstream, terms, messages)
 
 
 class AlignedGraph(CompiledStateGraph[ReplyState, Run, ReplyInput, ReplyOutput]):
@@ -83,7 +88,10 @@ class AlignedGraph(CompiledStateGraph[ReplyState, Run, ReplyInput, ReplyOutput])
     ) -> Iterator[Any]:
         """Run the graph, and close the upstream with it."""
         run = context if isinstance(context, Run) else self.recipe.start()
-        with closing(run.upstream), closing(super().stream(input, _unlimited(config), context=run, **kwargs)) as steps:  # type: ignore[type-var]
+        with (
+            closing(run.upstream),
+            closing(super().stream(input, _unlimited(config), context=run, **kwargs)) as steps,
+        ):
             yield from steps
 
     async def astream(  # type: ignore[override]
@@ -93,7 +101,7 @@ class AlignedGraph(CompiledStateGraph[ReplyState, Run, ReplyInput, ReplyOutput])
         run = context if isinstance(context, Run) else self.recipe.start()
         async with (
             aclosing(run.upstream),
-            aclosing(super().astream(input, _unlimited(config), context=run, **kwargs)) as steps,  # type: ignore[type-var]
+            aclosing(super().astream(input, _unlimited(config), context=run, **kwargs)) as steps,
         ):
             async for step in steps:
                 yield step
@@ -119,7 +127,9 @@ def build_graph(
     `checkpointer` a run that was killed goes on from the last released sentence. Raises `ConfigurationError` for
     a wrong option.
     """
-    return compile_graph(recipe_of(llm, aligner, continuation=continuation, observers=observers, **options), checkpointer)
+    return compile_graph(
+        recipe_of(llm, aligner, continuation=continuation, observers=observers, **options), checkpointer
+    )
 
 
 def recipe_of(
@@ -135,7 +145,9 @@ def recipe_of(
     """Check the parts and options of a loop; `forward` goes with every upstream call."""
     if unknown := set(options) - LoopOptions.names():
         known = ", ".join(sorted(LoopOptions.names() | {"continuation", "observers"}))
-        raise ConfigurationError(f"Unknown option {', '.join(map(repr, sorted(unknown)))}. The options are: {known}.")
+        raise ConfigurationError(
+            f"Unknown option {', '.join(map(repr, sorted(unknown)))}. The options are: {known}."
+        )
     upstream = as_upstream(llm)
     return Recipe(
         llm=upstream,
@@ -148,7 +160,9 @@ def recipe_of(
     )
 
 
-def compile_graph(recipe: Recipe, checkpointer: BaseCheckpointSaver[Any] | bool | None = None) -> AlignedGraph:
+def compile_graph(
+    recipe: Recipe, checkpointer: BaseCheckpointSaver[Any] | bool | None = None
+) -> AlignedGraph:
     """Compile the loop for a recipe."""
     options = recipe.options
     graph = StateGraph(ReplyState, input_schema=ReplyInput, output_schema=ReplyOutput)

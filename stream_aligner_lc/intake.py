@@ -64,7 +64,9 @@ class Intake:
                 break
             self.num_chunks += 1
             text = part.text if self._overlap is None else self._overlap.feed(part.text)
-            pieces += self._run.feed(text, self._places.place_text(part.block), self.form if part.block else {}, logprobs)
+            pieces += self._run.feed(
+                text, self._places.place_text(part.block), self.form if part.block else {}, logprobs
+            )
             logprobs = []
         return pieces
 
@@ -169,7 +171,8 @@ class _TextRun:
 
     def _draft(self, segment: Segment) -> DraftPiece:
         end = segment.start + len(segment.lead) + len(segment.core)
-        tokens, logprobs = 0, []
+        tokens = 0
+        logprobs: list[Any] = []
         while self._spans and self._spans[0].start < end:
             logprobs += self._spans.popleft().logprobs
             tokens += 1

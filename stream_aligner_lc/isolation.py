@@ -67,7 +67,9 @@ def inner_context(config: RunnableConfig) -> Iterator[Context]:
 
 
 def _tracers_only(callbacks: Callbacks, observers: Sequence[BaseCallbackHandler]) -> CallbackManager:
-    manager = callbacks if isinstance(callbacks, BaseCallbackManager) else CallbackManager.configure(callbacks)
+    manager = (
+        callbacks if isinstance(callbacks, BaseCallbackManager) else CallbackManager.configure(callbacks)
+    )
     tracers = [handler for handler in manager.inheritable_handlers if is_tracer(handler)]
     handlers = [*tracers, *(observer for observer in observers if observer not in tracers)]
     kind = AsyncCallbackManager if isinstance(manager, AsyncCallbackManager) else CallbackManager

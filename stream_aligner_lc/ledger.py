@@ -88,8 +88,7 @@ def _last_id(messages: Sequence[BaseMessage]) -> str:
 class Ledger:
     """Open it on the state, let it receive, judge and pass on, and take its `update`."""
 
-    def __init__(self, state: ReplyState, terms: Terms) -> None:
-        messages = state["messages"]
+    def __init__(self, state: ReplyState, terms: Terms, messages: Sequence[BaseMessage]) -> None:
         progress = state.get("progress")
         self._is_new = progress is None or progress["reply_to"] != _last_id(messages)
         self._terms = terms
@@ -139,7 +138,7 @@ class Ledger:
         waiting = self._next_drafts() if joint else self._next_drafts()[:1]
         prefix = self.text
         space = self._space_before(waiting[0]) if waiting else ""
-        drafts = []
+        drafts: list[Draft] = []
         for index, piece in enumerate(waiting, start=self.progress["index"]):
             if drafts:
                 prefix += space + piece["lead"]
@@ -155,7 +154,9 @@ class Ledger:
         progress = self.progress
         progress["aligner_seconds"] += seconds
         self._note_verdict(piece, decision.verdict, decision.text, seconds)
-        progress["removed_in_a_row"] = progress["removed_in_a_row"] + 1 if decision.verdict == "removed" else 0
+        progress["removed_in_a_row"] = (
+            progress["removed_in_a_row"] + 1 if decision.verdict == "removed" else 0
+        )
         if decision.text:
             self._release(piece, decision.text, as_written=decision.verdict in ("accepted", "kept"))
         else:
@@ -224,7 +225,8 @@ class Ledger:
             return
         progress["fresh"] = False
         if first["text"] != progress["replaced"]:
-            progress.update(echoes=0, replaced=None)
+            progress["echoes"] = 0
+            progress["replaced"] = None
             return
         progress["echoes"] += 1
         # Flush left, it is a new turn; behind whitespace it may be a repetition that the text wants.
@@ -280,7 +282,9 @@ class Ledger:
         progress["held"] = piece["trail"]
         progress["tokens"] += piece["tokens"] if as_written else _scaled(piece["tokens"], piece["text"], text)
         if whole:
-            logprobs = {"logprobs": {"content": piece["logprobs"]}} if as_written and piece["logprobs"] else {}
+            logprobs = (
+                {"logprobs": {"content": piece["logprobs"]}} if as_written and piece["logprobs"] else {}
+            )
             self._let_out(whole, piece["block"], {**piece["form"], **logprobs})
 
     def _let_out(self, text: str, block: dict[str, Any] | None, metadata: dict[str, Any]) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.runnables import Runnable, RunnableWithFallbacks
+from langchain_core.runnables import (
+    Runnable,
+    RunnableBinding,
+    RunnableParallel,
+    RunnableSequence,
+    RunnableWithFallbacks,
+)
 from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.configurable import DynamicRunnable
 
@@ -82,3 +88,63 @@ def model_name_of(llm: Any) -> str:
     model = chat_model_of(llm)
     params = model._get_ls_params()  # noqa: SLF001  # LangChain's one way of asking any integration
     return str(params.get("ls_model_name") or getattr(model, "model_name", "") or model._llm_type)  # noqa: SLF001
+
+
+def identity_of(llm: Any) -> str:
+    """Return what tells this upstream's answers from another's: the key by which LangChain caches it."""
+    model = chat_model_of(llm)
+    own = model._get_llm_string()  # noqa: SLF001  # LangChain's caches have no public name for it
+    wrapping = "" if llm is model else f"{type(llm).__name__}:{bound_kwargs(llm)!r}"
+    if isinstance(llm, RunnableWithFallbacks):
+        wrapping += "|".join(identity_of(fallback) for fallback in llm.fallbacks)
+    return f"{type(model).__module__}.{type(model).__qualname__}:{wrapping}:{own}"
+
+
+def declares(llm: Any, option: str) -> bool:
+    """Say whether the model's class has an option of that name, to be set where the model is made."""
+    fields = type(chat_model_of(llm)).model_fields
+    return option in fields or any(option == field.alias for field in fields.values())
+
+
+def with_tools(llm: Any, tools: Any, **kwargs: Any) -> Any:
+    """Return `llm` with tools bound to the chat model, or the models, inside it."""
+    if isinstance(llm, RunnableWithFallbacks):
+        changes = {
+            "runnable": with_tools(llm.runnable, tools, **kwargs),
+            "fallbacks": [with_tools(fallback, tools, **kwargs) for fallback in llm.fallbacks],
+        }
+        return llm.model_copy(update=changes)
+    if isinstance(llm, RunnableBindingBase):
+        return llm.model_copy(update={"bound": with_tools(llm.bound, tools, **kwargs)})
+    return llm.bind_tools(tools, **kwargs)
+
+
+def is_plain(llm: Any) -> bool:
+    """Say whether `llm` is a chat model with nothing but keyword arguments bound around it."""
+    while isinstance(llm, RunnableBinding):
+        llm = llm.bound
+    return isinstance(llm, BaseChatModel)
+
+
+def substituted(runnable: Any, old: Any, new: Runnable[Any, Any]) -> Any:
+    """Return a chain in which `new` stands where `old` stood; None if it stood nowhere."""
+    if runnable is old:
+        return new
+    if isinstance(runnable, RunnableBinding):
+        bound = substituted(runnable.bound, old, new)
+        if bound is None:
+            return None
+        return RunnableBinding(bound=bound, kwargs=dict(runnable.kwargs), config=runnable.config)
+    if isinstance(runnable, RunnableSequence):
+        steps = [substituted(step, old, new) for step in runnable.steps]
+        if all(step is None for step in steps):
+            return None
+        return RunnableSequence(
+            *(changed or step for changed, step in zip(steps, runnable.steps, strict=True))
+        )
+    if isinstance(runnable, RunnableParallel):
+        branches = {name: substituted(step, old, new) for name, step in runnable.steps__.items()}
+        if all(step is None for step in branches.values()):
+            return None
+        return RunnableParallel({name: step or runnable.steps__[name] for name, step in branches.items()})
+    return None

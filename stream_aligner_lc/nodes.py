@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler, adispatch_custom_event, dispatch_custom_event
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 from langgraph.graph.message import push_message
 from langgraph.runtime import get_runtime
@@ -36,8 +37,18 @@ class Run:
 
     upstream: Upstream
     terms: Terms
-    is_inner: bool = False
-    """True inside the chat model, which streams and reports to the outside itself."""
+    messages: Sequence[BaseMessage] | None = None
+    """The conversation, where the chat model runs the graph. LangGraph gives messages in its state an id each,
+    which is not the caller's wish. The chat model also streams and reports to the outside by itself."""
+
+    @property
+    def is_inner(self) -> bool:
+        """Whether the chat model runs the graph."""
+        return self.messages is not None
+
+    def conversation(self, state: ReplyState) -> Sequence[BaseMessage]:
+        """Return what is being answered."""
+        return state["messages"] if self.messages is None else self.messages
 
 
 class UpstreamNode(Runnable[ReplyState, dict[str, Any]]):
@@ -49,11 +60,13 @@ class UpstreamNode(Runnable[ReplyState, dict[str, Any]]):
         self._aligner = aligner
         self._warms = type(aligner).warm is not Aligner.warm
 
-    def invoke(self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+    def invoke(
+        self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
         """Wait for the next pieces."""
         run: Run = get_runtime(Run).context
-        ledger = Ledger(input, run.terms)
-        call = self._call(input, ledger, ensure_config(config))
+        ledger = Ledger(input, run.terms, run.conversation(input))
+        call = self._call(ledger, ensure_config(config))
         ledger.receive(run.upstream.take(call))
         if ledger.is_over:
             run.upstream.leave()
@@ -65,20 +78,20 @@ class UpstreamNode(Runnable[ReplyState, dict[str, Any]]):
     ) -> dict[str, Any]:
         """Wait for the next pieces."""
         run: Run = get_runtime(Run).context
-        ledger = Ledger(input, run.terms)
-        call = self._call(input, ledger, ensure_config(config))
+        ledger = Ledger(input, run.terms, run.conversation(input))
+        call = self._call(ledger, ensure_config(config))
         ledger.receive(await run.upstream.atake(call))
         if ledger.is_over:
             await run.upstream.aleave()
             ledger.account(run.upstream.reports())
         return _released(run, ledger)
 
-    def _call(self, state: ReplyState, ledger: Ledger, config: RunnableConfig) -> Call:
+    def _call(self, ledger: Ledger, config: RunnableConfig) -> Call:
         progress, prefix = ledger.progress, ledger.text
         if self._warms:
-            self._aligner.warm(Draft(state["messages"], prefix, "", index=progress["index"]))
+            self._aligner.warm(Draft(ledger.messages, prefix, "", index=progress["index"]))
         return Call(
-            messages=state["messages"],
+            messages=ledger.messages,
             prefix=prefix,
             max_tokens=ledger.tokens_left,
             block=progress["block"],
@@ -104,10 +117,12 @@ class AlignerNode(Runnable[ReplyState, dict[str, Any]]):
         self._timeout = aligner_timeout
         self._observers = observers
 
-    def invoke(self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+    def invoke(
+        self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
         """Correct, release and report."""
         run: Run = get_runtime(Run).context
-        ledger = Ledger(input, run.terms)
+        ledger = Ledger(input, run.terms, run.conversation(input))
         config = ensure_config(config)
         drafts = ledger.drafts(joint=self._aligner.joint)
         started = time.perf_counter()
@@ -128,7 +143,7 @@ class AlignerNode(Runnable[ReplyState, dict[str, Any]]):
     ) -> dict[str, Any]:
         """Correct, release and report."""
         run: Run = get_runtime(Run).context
-        ledger = Ledger(input, run.terms)
+        ledger = Ledger(input, run.terms, run.conversation(input))
         config = ensure_config(config)
         drafts = ledger.drafts(joint=self._aligner.joint)
         started = time.perf_counter()
@@ -148,7 +163,8 @@ class AlignerNode(Runnable[ReplyState, dict[str, Any]]):
         try:
             if self._timeout is None:
                 return context.run(self._aligner.correct_many, drafts)
-            return _within(self._timeout, context, self._aligner.correct_many, drafts)
+            answers: list[Correction] = _within(self._timeout, context, self._aligner.correct_many, drafts)
+            return answers
         except FutureTimeoutError:
             return self._too_late(drafts[0])
         except Exception as fault:  # noqa: BLE001  # `on_aligner_error` decides

@@ -11,7 +11,6 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, closing
-from typing import cast
 
 from langchain_core.messages import BaseMessage
 
@@ -104,7 +103,7 @@ class ThreadReader:
 
     def _read(self) -> None:
         try:
-            with closing(cast("Iterator[BaseMessage]", self._open_stream())) as chunks:  # type: ignore[type-var]
+            with closing(self._open_stream()) as chunks:  # type: ignore[type-var]
                 for chunk in chunks:
                     if not self._put(self.intake.feed(chunk)):
                         return

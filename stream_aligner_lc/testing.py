@@ -68,7 +68,7 @@ class ScriptedChatModel(BaseChatModel):
     _calls: list[ScriptedCall] = PrivateAttr(default_factory=list)
 
     def __init__(self, script: str | Sequence[Turn], **options: Any) -> None:
-        super().__init__(script=script, **options)
+        super().__init__(script=script, **options)  # type: ignore[call-arg]  # pydantic's fields
 
     @property
     def calls(self) -> list[ScriptedCall]:
@@ -137,7 +137,9 @@ class ScriptedChatModel(BaseChatModel):
         finally:
             call.is_closed = True
 
-    def _begin(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> ScriptedCall:
+    def _begin(
+        self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
+    ) -> ScriptedCall:
         call = ScriptedCall(list(messages), stop, kwargs)
         self._calls.append(call)
         return call
@@ -214,7 +216,9 @@ class ReplaceAligner(Aligner):
 
     name = "replace"
 
-    def __init__(self, replacements: Mapping[str, str] | None = None, *, delay: float = 0.0, **words: str) -> None:
+    def __init__(
+        self, replacements: Mapping[str, str] | None = None, *, delay: float = 0.0, **words: str
+    ) -> None:
         self.replacements = {**(replacements or {}), **words}
         self.delay = delay
         self.drafts: list[Draft] = []

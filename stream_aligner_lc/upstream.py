@@ -6,17 +6,18 @@ the nodes as the run's context, and closes it when the run is over or its reader
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from stream_aligner_lc.content import BlockPlaces
+from stream_aligner_lc.content import BlockPlaces, as_chunk
 from stream_aligner_lc.continuation import Continuation, Overlap
 from stream_aligner_lc.errors import StreamAlignerError, UpstreamError
 from stream_aligner_lc.faults import is_empty_stream, is_refusal, is_transient
@@ -59,6 +60,7 @@ class Upstream:
         options: LoopOptions,
         *,
         stop: Sequence[str] | None = None,
+        max_tokens: int | None = None,
         kwargs: Mapping[str, Any] | None = None,
         observers: Sequence[BaseCallbackHandler] = (),
     ) -> None:
@@ -66,6 +68,7 @@ class Upstream:
         self.continuation = continuation
         self.options = options
         self.stop = list(stop or ())
+        self.max_tokens = max_tokens
         self.kwargs = dict(kwargs or {})
         self.observers = tuple(observers)
         self._reader: ThreadReader | TaskReader | None = None
@@ -118,6 +121,22 @@ class Upstream:
             assert isinstance(reader, TaskReader), "a run is sync or async as a whole"
             await reader.close(wait=False)
 
+    def unaligned(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> Iterator[AIMessageChunk]:
+        """Yield the upstream's own chunks: for replies in a machine's format, which are no sentences."""
+        with closing(self.llm.stream(list(messages), config, **self._kwargs(self.max_tokens))) as chunks:  # type: ignore[type-var]
+            for chunk in chunks:
+                yield as_chunk(chunk).model_copy(update={"id": None})
+
+    async def aunaligned(
+        self, messages: Sequence[BaseMessage], config: RunnableConfig
+    ) -> AsyncIterator[AIMessageChunk]:
+        """Yield the upstream's own chunks: for replies in a machine's format, which are no sentences."""
+        async with aclosing(
+            self.llm.astream(list(messages), config, **self._kwargs(self.max_tokens))
+        ) as chunks:  # type: ignore[type-var]
+            async for chunk in chunks:
+                yield as_chunk(chunk).model_copy(update={"id": None})
+
     def reports(self) -> list[Piece]:
         """Return the reports of calls that were left, for a reply that takes no more pieces."""
         return self._taken([])
@@ -155,11 +174,9 @@ class Upstream:
             return self._after(fault, call)
 
     def _open(self, call: Call, kind: type[ThreadReader | TaskReader]) -> None:
-        kwargs = dict(self.kwargs)
-        if call.max_tokens is not None:
-            kwargs["max_tokens"] = call.max_tokens
-        if self.stop:
-            kwargs["stop"] = self.stop
+        # A limit of the model's own is left to the model until a restart has to share it out.
+        is_own = self.max_tokens is None and not call.prefix
+        kwargs = self._kwargs(None if is_own else call.max_tokens)
         request = self.continuation.request(call.messages, call.prefix, kwargs)
         through = _BLOCKS & set(self.options.skip)
         intake = Intake(
@@ -176,9 +193,15 @@ class Upstream:
         self._ended = False
         with inner_context(config) as context:
             open_stream = self.llm.stream if kind is ThreadReader else self.llm.astream
-            self._reader = context.run(
+            reader: Any = context.run(
                 kind, lambda: open_stream(request.messages, config, **request.kwargs), intake, buffer
             )
+        self._reader = reader
+
+    def _kwargs(self, max_tokens: int | None) -> dict[str, Any]:
+        limit = {} if max_tokens is None else {"max_tokens": max_tokens}
+        # An explicit None would override a stop that is bound to the upstream.
+        return {**self.kwargs, **limit, **({"stop": self.stop} if self.stop else {})}
 
     def _needs_verdict(self, piece: Piece) -> bool:
         return piece["type"] == "draft" and piece["kind"] not in self.options.skip

@@ -45,7 +45,10 @@ class FunctionAligner(Aligner):
     @property
     def identity(self) -> dict[str, Any]:
         """The function's place and a digest of what it does: two lambdas of one line are not the same."""
-        module, name = getattr(self.function, "__module__", ""), getattr(self.function, "__qualname__", self.name)
+        module, name = (
+            getattr(self.function, "__module__", ""),
+            getattr(self.function, "__qualname__", self.name),
+        )
         return {**super().identity, "function": f"{module}.{name}", "digest": _digest(self.function)}
 
 

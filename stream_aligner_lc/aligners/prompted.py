@@ -22,9 +22,7 @@ class PromptedAligner(Aligner):
     loop's `on_aligner_error` decides. The protocol is Stream Aligner's (arXiv 2501.05336).
     """
 
-    def __init__(
-        self, llm: Runnable[Any, BaseMessage], *, policy: str = DEFAULT_POLICY, attempts: int = 2
-    ) -> None:
+    def __init__(self, llm: Runnable[Any, Any], *, policy: Any = DEFAULT_POLICY, attempts: Any = 2) -> None:
         if not isinstance(llm, Runnable):
             raise ConfigurationError(f"PromptedAligner needs a chat model, got {llm!r}.")
         if not isinstance(policy, str) or not policy.strip():
