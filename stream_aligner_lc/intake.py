@@ -161,12 +161,12 @@ class _TextRun:
         for segment in segments:
             if self._early is not None:
                 if rest := segment.trail[self._early :]:
-                    pieces.append(SpacePiece(type="space", text=rest))
+                    pieces.append(SpacePiece(type="space", text=rest, block=self._block))
                 self._early = None
             elif segment.core:
                 pieces.append(self._draft(segment))
             else:
-                pieces.append(SpacePiece(type="space", text=segment.text))
+                pieces.append(SpacePiece(type="space", text=segment.text, block=self._block))
         return pieces
 
     def _draft(self, segment: Segment) -> DraftPiece:

@@ -260,6 +260,7 @@ class Ledger:
             return
         elif piece["type"] == "space":
             self.progress["held"] += piece["text"]
+            self.progress["block"] = self.progress["block"] or piece["block"]
         elif piece["type"] == "draft":
             self._note_verdict(piece, "skipped", piece["text"], 0.0)
             self._release(piece, piece["text"], as_written=True)
@@ -362,7 +363,9 @@ class Ledger:
         progress = self.progress
         progress["metadata"] = piece["metadata"]
         progress["finish"] = ""
-        if progress["held"] and not progress["removed_in_a_row"] and not progress["drain"]:
+        # Whitespace is the reply's own end only where nothing else should have followed it.
+        is_between = progress["joining"] and not progress["asked_again"]
+        if progress["held"] and not (is_between or progress["removed_in_a_row"] or progress["drain"]):
             self._let_out(progress["held"], progress["block"], {})
 
     def _note_verdict(self, piece: DraftPiece, verdict: Verdict, text: str, seconds: float) -> None:

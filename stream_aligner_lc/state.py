@@ -37,6 +37,7 @@ class SpacePiece(TypedDict):
 
     type: Literal["space"]
     text: str
+    block: dict[str, Any] | None
 
 
 class ChunkPiece(TypedDict):

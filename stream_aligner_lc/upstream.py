@@ -6,6 +6,7 @@ the nodes as the run's context, and closes it when the run is over or its reader
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
-from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from stream_aligner_lc.content import BlockPlaces, as_chunk
 from stream_aligner_lc.continuation import Continuation, Overlap
@@ -27,6 +28,8 @@ from stream_aligner_lc.options import LoopOptions
 from stream_aligner_lc.readers import Buffer, TaskReader, ThreadReader
 from stream_aligner_lc.segmentation import make_segmenter
 from stream_aligner_lc.state import OpenedPiece, Piece
+
+logger = logging.getLogger(__name__)
 
 UpstreamModel = Runnable[LanguageModelInput, BaseMessage]
 # Kinds whose blocks are handed out line by line when they need no verdict.
@@ -216,10 +219,17 @@ class Upstream:
         return reader
 
     def _taken(self, pieces: list[Piece]) -> list[Piece]:
-        self._ended = self._ended or any(piece["type"] == "end" for piece in pieces)
-        self._received = self._received or bool(pieces)
-        log, self._log = self._log, []
-        return log + pieces
+        pieces, self._log = self._log + pieces, []
+        self._ended = self._ended or any(piece["type"] == "end" and piece["natural"] for piece in pieces)
+        self._received = self._received or any(piece["type"] != "opened" for piece in pieces)
+        if cut := sum(piece["overlap"] for piece in pieces if piece["type"] == "end"):
+            logger.warning(
+                "The upstream repeated %d characters of what was already said; they were cut away. If it often "
+                "does, continuation=%r does not suit the provider: set `continuation` to another one.",
+                cut,
+                self.continuation.name,
+            )
+        return pieces
 
     def _after(self, fault: Exception, call: Call) -> list[Piece]:
         reader = self._reader
@@ -249,7 +259,7 @@ class Upstream:
     def _retrying(self, call: Call) -> dict[str, Any]:
         return {
             "stop": stop_after_attempt(1 + self.options.upstream_retries),
-            "wait": wait_exponential_jitter(initial=0.25, max=10),
+            "wait": wait_exponential(multiplier=0.25, max=10) + wait_random(0, 0.25),
             "retry": retry_if_exception(lambda fault: self._is_worth_a_retry(fault, call)),
             "reraise": True,
         }
