@@ -63,7 +63,10 @@ class Intake:
                 self.is_full = True
                 break
             self.num_chunks += 1
-            text = part.text if self._overlap is None else self._overlap.feed(part.text)
+            text = part.text
+            if self._overlap is not None:
+                text = self._overlap.feed(text)
+                self._run.overlap = self._overlap.cut
             pieces += self._run.feed(
                 text, self._places.place_text(part.block), self.form if part.block else {}, logprobs
             )
@@ -80,7 +83,7 @@ class Intake:
         estimate = UsageMetadata(
             input_tokens=prompt, output_tokens=self.num_chunks, total_tokens=prompt + self.num_chunks
         )
-        overlap = self._overlap.cut if self._overlap else 0
+        overlap = self._overlap.cut if self._overlap is not None else 0
         cut_off = {"finish_reason": "length"} if self.is_full else {}
         return EndPiece(
             type="end",
@@ -135,6 +138,7 @@ class _TextRun:
         self._spans: deque[_Span] = deque()
         self._offset = 0
         self._early: int | None = None
+        self.overlap = 0
 
     def feed(
         self, text: str, block: dict[str, Any] | None, form: dict[str, Any], logprobs: Sequence[Any] = ()
@@ -187,4 +191,5 @@ class _TextRun:
             block=self._block,
             form=self._form,
             logprobs=logprobs,
+            overlap=self.overlap,
         )

@@ -16,6 +16,7 @@ from langchain_core.messages.ai import UsageMetadata, add_ai_message_chunks, add
 from stream_aligner_lc.content import places_taken, text_chunk
 from stream_aligner_lc.continuation import join
 from stream_aligner_lc.corrections import Decision, Draft, Verdict
+from stream_aligner_lc.echo import judge_opening
 from stream_aligner_lc.errors import UpstreamError
 from stream_aligner_lc.options import LoopOptions
 from stream_aligner_lc.state import (
@@ -24,14 +25,15 @@ from stream_aligner_lc.state import (
     Piece,
     Progress,
     Release,
+    SpacePiece,
     ReplyState,
     released_text,
 )
 
 # After so many removed sentences in a row the upstream has nothing to say that may be shown.
 MAX_REMOVED_IN_A_ROW = 8
-# A continuation may repeat a sentence for good reason; one that keeps coming back after restarts has none.
-MAX_ECHOES = 3
+# A text may want the same sentence again; one that comes back after so many restarts is not going on.
+MAX_ECHOES = 8
 _CUT_OFF = {"length", "max_tokens", "MAX_TOKENS", "model_length"}
 _FINISH_KEYS = ("finish_reason", "stop_reason", "done_reason")
 
@@ -59,7 +61,9 @@ def new_progress(messages: Sequence[BaseMessage]) -> Progress:
         index=0,
         held="",
         restart=False,
-        fresh=True,
+        ready=False,
+        opening=False,
+        repeated=0,
         joining=False,
         replaced=None,
         echoes=0,
@@ -100,6 +104,8 @@ class Ledger:
         self._chunks: list[AIMessageChunk] = []
         self._verdicts: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []
+        self.num_dropped = 0
+        """Drafts that were dropped because they repeat what was said."""
 
     @property
     def is_over(self) -> bool:
@@ -123,14 +129,11 @@ class Ledger:
         for piece in pieces:
             if piece["type"] == "opened":
                 self._opened()
-            elif piece["type"] == "space" and self._waiting and self._waiting[-1]["type"] == "draft":
-                last = self._waiting[-1]
-                self._waiting[-1] = {**last, "trail": last["trail"] + piece["text"]}
             elif piece["type"] == "end" and not piece["natural"]:
                 self._account(piece)
             else:
-                self._waiting.append(piece)
-        self._check_echo()
+                self._wait(piece)
+        self._check_opening()
         self._pass_on()
 
     def drafts(self, *, joint: bool) -> list[Draft]:
@@ -193,6 +196,7 @@ class Ledger:
             progress["reply_to"] = f"{len(self.messages) + 1}:{progress['reply_id']}"
         if self._new or self._is_new:
             update["released"] = [None, *self._new] if self._is_new else self._new
+        progress["ready"] = not (self.is_over or progress["restart"]) and bool(self._next_drafts())
         update["release"] = Release(chunks=self._chunks, verdicts=self._verdicts)
         return update
 
@@ -207,8 +211,8 @@ class Ledger:
     def _opened(self) -> None:
         progress = self.progress
         progress["calls"] += 1
-        progress["fresh"] = True
-        progress["joining"] = bool(self._before or self._new)
+        progress["joining"] = progress["opening"] = bool(self._before or self._new)
+        progress["repeated"] = 0
         if not progress["joining"]:
             progress["held"] = ""
 
@@ -218,29 +222,70 @@ class Ledger:
             return False
         return piece["kind"] not in options.skip
 
-    def _check_echo(self) -> None:
+    def _wait(self, piece: Piece) -> None:
+        last = self._waiting[-1] if self._waiting else None
+        if last is not None and last["type"] == "draft" and piece["type"] == "space":
+            self._waiting[-1] = {**last, "trail": last["trail"] + piece["text"]}
+        elif last is not None and last["type"] == "space" and piece["type"] == "draft":
+            self._waiting[-1] = {**piece, "lead": last["text"] + piece["lead"]}
+        else:
+            self._waiting.append(piece)
+
+    def _check_opening(self) -> None:
         progress = self.progress
-        first = next((piece for piece in self._waiting if piece["type"] == "draft"), None)
-        if first is None or not progress["fresh"]:
-            return
-        progress["fresh"] = False
-        if first["text"] != progress["replaced"]:
-            progress["echoes"] = 0
-            progress["replaced"] = None
-            return
-        progress["echoes"] += 1
-        # Flush left, it is a new turn; behind whitespace it may be a repetition that the text wants.
-        if not first["lead"] or progress["echoes"] >= MAX_ECHOES:
-            raise UpstreamError(
-                f"After {progress['replaced']!r} was replaced and the upstream was asked to go on from the "
-                "corrected text, it said the same again: it ignores the prefix. Set `continuation` to what the "
-                "provider understands ('instruct' works with every chat model), or feedback=False.",
-                released=self.text,
+        while progress["opening"] and (index := self._first_draft()) is not None:
+            piece = self._waiting[index]
+            assert piece["type"] == "draft", "that is what was looked for"
+            said = _sentences([*self._before, *self._new])
+            opening = judge_opening(
+                piece["text"],
+                is_flush=not piece["lead"] or piece["overlap"] > 0,
+                said=said,
+                repeated=progress["repeated"],
+                replaced=progress["replaced"],
+                exact=self._terms.exact,
             )
+            if opening in ("repeated", "repeated whole"):
+                rest = self._waiting[index + 1 :]
+                del self._waiting[index:]
+                self._wait(SpacePiece(type="space", text=piece["trail"], block=piece["block"]))
+                for each in rest:
+                    self._wait(each)
+                self.num_dropped += 1
+                progress["repeated"] += 1
+                progress["overlap"] += len(piece["text"])
+                progress["opening"] = opening == "repeated"
+                continue
+            progress["opening"] = False
+            progress["echoes"] = progress["echoes"] + 1 if opening == "again" else 0
+            if opening == "ignored" or progress["echoes"] >= MAX_ECHOES:
+                raise self._ignores_prefix()
+            if opening == "new after all":
+                self._waiting[index:index] = [
+                    {**piece, "text": text, "lead": "", "trail": ""} for text in said[: progress["repeated"]]
+                ]
+            if opening != "again":
+                progress["replaced"] = None
+
+    def _first_draft(self) -> int | None:
+        return next((index for index, piece in enumerate(self._waiting) if piece["type"] == "draft"), None)
+
+    def _ignores_prefix(self) -> UpstreamError:
+        draft = self.progress["replaced"]
+        return UpstreamError(
+            f"The upstream was asked to go on from the released text"
+            f"{f', after {draft!r} had been replaced' if draft else ''}, and said its reply over again: it ignores "
+            "the prefix. Set `continuation` to what the provider understands ('instruct' works with every chat "
+            "model that follows instructions), or feedback=False to never restart it.",
+            released=self.text,
+        )
 
     def _pass_on(self) -> None:
         while self._waiting and self.progress["finish"] is None:
             piece = self._waiting[0]
+            if piece["type"] == "space" and self.progress["joining"] and len(self._waiting) == 1:
+                # It may be the continuation's own leading whitespace, which wins over the held.
+                return
             if piece["type"] == "draft":
                 if self._is_enough():
                     self.progress["finish"] = "length"
@@ -437,6 +482,11 @@ def totals(progress: Progress, names: dict[str, str]) -> dict[str, Any]:
         "repeated_characters_cut": progress["overlap"],
         **names,
     }
+
+
+def _sentences(released: Sequence[Any]) -> list[str]:
+    texts = (piece if isinstance(piece, str) else str(piece["chunk"].text) for piece in released)
+    return [core for text in texts if (core := text.strip())]
 
 
 def _is_call(piece: Piece) -> bool:

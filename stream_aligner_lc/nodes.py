@@ -68,6 +68,7 @@ class UpstreamNode(Runnable[ReplyState, dict[str, Any]]):
         ledger = Ledger(input, run.terms, run.conversation(input))
         call = self._call(ledger, ensure_config(config))
         ledger.receive(run.upstream.take(call))
+        run.upstream.judged(ledger.num_dropped)
         if ledger.is_over:
             run.upstream.leave()
             ledger.account(run.upstream.reports())
@@ -81,6 +82,7 @@ class UpstreamNode(Runnable[ReplyState, dict[str, Any]]):
         ledger = Ledger(input, run.terms, run.conversation(input))
         call = self._call(ledger, ensure_config(config))
         ledger.receive(await run.upstream.atake(call))
+        run.upstream.judged(ledger.num_dropped)
         if ledger.is_over:
             await run.upstream.aleave()
             ledger.account(run.upstream.reports())
@@ -248,10 +250,10 @@ def _released(run: Run, ledger: Ledger) -> dict[str, Any]:
 def _within(
     seconds: float, context: Context, function: Callable[[Sequence[Draft]], Any], drafts: Sequence[Draft]
 ) -> Any:
-    # Not a `with`: leaving it would wait for the very call that took too long.
+    # Not a `with`: leaving it would wait for the very call that took too long, which also stays in its context.
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aligner")
     try:
-        return pool.submit(context.run, function, drafts).result(timeout=seconds)
+        return pool.submit(context.copy().run, function, drafts).result(timeout=seconds)
     finally:
         pool.shutdown(wait=False)
 

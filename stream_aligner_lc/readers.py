@@ -62,7 +62,7 @@ class Buffer:
         return pieces
 
     def judged(self, count: int) -> None:
-        self._unjudged -= count
+        self._unjudged = max(self._unjudged - count, 0)
 
 
 class ThreadReader:

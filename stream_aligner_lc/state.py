@@ -30,6 +30,8 @@ class DraftPiece(TypedDict):
     form: dict[str, Any]
     """Metadata that says how the content block is to be read."""
     logprobs: list[Any]
+    overlap: int
+    """Characters that the call had repeated before this piece, and that were cut away."""
 
 
 class SpacePiece(TypedDict):
@@ -81,8 +83,12 @@ class Progress(TypedDict):
     """Whitespace after the last core, released together with the next one."""
     restart: bool
     """The upstream has to be called anew from the released text."""
-    fresh: bool
-    """No text has arrived since the upstream was last called."""
+    ready: bool
+    """A draft waits for its verdict."""
+    opening: bool
+    """Whether a restarted upstream goes on or starts over is still to be seen."""
+    repeated: int
+    """How many sentences it has repeated so far."""
     joining: bool
     """The next core is the first after a restart, and the whitespace before it has to be found."""
     replaced: str | None
@@ -165,6 +171,4 @@ def route(state: ReplyState) -> Literal["aligner", "upstream", "__end__"]:
     progress = state["progress"]
     if progress["finish"] is not None:
         return "__end__"
-    if state.get("draft") and not progress["restart"]:
-        return "aligner"
-    return "upstream"
+    return "aligner" if progress["ready"] else "upstream"

@@ -127,7 +127,11 @@ def test_a_killed_run_goes_on_from_the_last_released_sentence(run, stream):
 def test_checkpoints_hold_plain_state_and_grow_linearly(run, caplog):
     def size(sentences):
         saver = InMemorySaver()
-        graph = build_graph(ScriptedChatModel("Some sentence of fixed length. " * sentences), AcceptAligner(), checkpointer=saver)
+        graph = build_graph(
+            ScriptedChatModel("Some sentence of fixed length. " * sentences),
+            AcceptAligner(),
+            checkpointer=saver,
+        )
         config = {"configurable": {"thread_id": "1"}}
         run(graph, ASK, config)
         assert graph.get_state(config).values["progress"]["index"] == sentences
@@ -177,7 +181,9 @@ async def test_walking_away_closes_the_upstream_in_async_code():
     await steps.aclose()
     assert upstream.calls[0].is_closed
     assert not upstream.calls[0].is_finished
-    assert [task.get_name() for task in asyncio.all_tasks() if task.get_name() in ("upstream", "aligner")] == []
+    assert [
+        task.get_name() for task in asyncio.all_tasks() if task.get_name() in ("upstream", "aligner")
+    ] == []
 
 
 async def test_cancelling_a_run_closes_the_upstream():
@@ -231,7 +237,9 @@ def test_a_reader_that_stops_reading_stops_the_upstream():
 )
 def test_granularity_says_what_is_corrected_at_once(collect, granularity, drafts):
     aligner = ReplaceAligner({"Four": "Five"})
-    chat = StreamAlignedChat(ScriptedChatModel(["One. Two.\n\nThree. Four.", ""]), aligner, granularity=granularity)
+    chat = StreamAlignedChat(
+        ScriptedChatModel(["One. Two.\n\nThree. Four.", ""]), aligner, granularity=granularity
+    )
     assert "".join(chunk.text for chunk in collect(chat, "Go on.")) == "One. Two.\n\nThree. Five."
     assert [draft.text for draft in aligner.drafts] == [text.strip() for text in drafts]
 
@@ -242,7 +250,11 @@ def test_only_the_first_sentences_are_aligned_where_asked(collect):
     chunks = collect(chat, "Go on.")
     assert "".join(chunk.text for chunk in chunks) == "One is good. Two is fine.\n\nThree is bad too. Four."
     assert len(aligner.drafts) == 2
-    assert chunks[-1].response_metadata["stream_aligner"]["sentences"] == {"replaced": 1, "accepted": 1, "skipped": 2}
+    assert chunks[-1].response_metadata["stream_aligner"]["sentences"] == {
+        "replaced": 1,
+        "accepted": 1,
+        "skipped": 2,
+    }
 
 
 def test_code_passes_line_by_line_without_the_aligner(collect):
@@ -310,5 +322,7 @@ def test_several_runs_of_one_graph_do_not_meet():
 
 
 def test_a_graph_in_a_chain_answers(run):
-    chain = RunnableLambda(lambda text: {"messages": [HumanMessage(text)]}) | build_graph(ScriptedChatModel(TEXT), ALIGNER)
+    chain = RunnableLambda(lambda text: {"messages": [HumanMessage(text)]}) | build_graph(
+        ScriptedChatModel(TEXT), ALIGNER
+    )
     assert reply_of(run(chain, "Go on.")).text == SHOWN

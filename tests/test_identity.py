@@ -29,7 +29,10 @@ def test_an_accepted_reply_is_byte_identical_and_takes_one_call(collect, case, l
 
 @seed(20261122)
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(case=chunked(), skip=st.sets(st.sampled_from(["code", "math", "table", "rule", "heading", "item", "prose"])))
+@given(
+    case=chunked(),
+    skip=st.sets(st.sampled_from(["code", "math", "table", "rule", "heading", "item", "prose"])),
+)
 def test_what_is_skipped_does_not_change_an_accepted_reply(collect, case, skip):
     text, chunks = case
     chat = StreamAlignedChat(ScriptedChatModel([chunks_of(chunks)]), AcceptAligner(), skip=skip)

@@ -52,7 +52,10 @@ def test_k_replaced_sentences_take_k_more_calls_and_keep_the_layout(collect, cas
 def test_every_restart_ends_with_exactly_the_released_text(collect, case):
     text, replaced, shown, _ = case
     upstream = ScriptedChatModel(text)
-    collect(StreamAlignedChat(upstream, ScriptedAligner({n: f"Good sentence number {n}." for n in replaced})), "Go on.")
+    collect(
+        StreamAlignedChat(upstream, ScriptedAligner({n: f"Good sentence number {n}." for n in replaced})),
+        "Go on.",
+    )
     assert upstream.prompts[0] == [HumanMessage("Go on.")]
     for prompt, last in zip(upstream.prompts[1:], sorted(replaced), strict=True):
         *before, prefix = prompt
@@ -78,8 +81,12 @@ def test_nothing_that_followed_a_replaced_sentence_is_shown(collect):
         (["1. Bad one.\n2. two.\n\nEnd.", "2. two.\n\nEnd."], "1. Good one.\n2. two.\n\nEnd."),
         (["Bad 一。二。", "二。"], "Good 一。二。"),
         (["你Bad。我好。", "我好。"], "你Good。我好。"),
-        (["Bad:\n\n```py\nx = 1\n```\n\nDone.", "```py\nx = 1\n```\n\nDone."], "Good:\n\n```py\nx = 1\n```\n\nDone."),
+        (
+            ["Bad:\n\n```py\nx = 1\n```\n\nDone.", "```py\nx = 1\n```\n\nDone."],
+            "Good:\n\n```py\nx = 1\n```\n\nDone.",
+        ),
         (["Bad one. Two.", "Two."], "Good one. Two."),
+        (["Bad one. Two.", "Good one.\n\nTwo."], "Good one.\n\nTwo."),
     ],
 )
 def test_paragraphs_lists_and_scripts_survive_the_seam(collect, script, shown):
@@ -116,7 +123,10 @@ def test_an_upstream_that_cannot_continue_is_not_asked_again_at_the_end(collect)
 
 def test_an_upstream_that_has_no_more_to_say_ends_the_reply(collect):
     upstream = ScriptedChatModel(["Bad one. Two.", [AIMessageChunk(content="")]])
-    assert text_of(collect(StreamAlignedChat(upstream, ReplaceAligner({"Bad": "Good"})), "Go on.")) == "Good one."
+    assert (
+        text_of(collect(StreamAlignedChat(upstream, ReplaceAligner({"Bad": "Good"})), "Go on."))
+        == "Good one."
+    )
 
 
 def test_without_feedback_corrections_are_shown_and_the_stream_goes_on(collect):
@@ -135,7 +145,7 @@ def test_an_upstream_that_ignores_the_prefix_is_an_error_that_names_the_option(c
 
 
 def test_an_upstream_that_ignores_the_prefix_behind_a_space_is_no_endless_loop(collect):
-    upstream = ScriptedChatModel(["Bad one."] + [" Bad one."] * 50)
+    upstream = ScriptedChatModel(["Bad one. Two."] + [" Bad one. Two."] * 50)
     chat = StreamAlignedChat(upstream, ReplaceAligner({"Bad": "Good"}))
     with pytest.raises(UpstreamError, match="ignores the prefix"):
         collect(chat, "Go on.")
@@ -149,7 +159,9 @@ def test_a_text_that_repeats_itself_is_no_error(collect):
 
 
 def test_an_upstream_that_echoes_the_prefix_is_cut(collect, caplog):
-    upstream = ScriptedChatModel(["The weather is bad today. Two.", "The weather is good today. Two goes on."])
+    upstream = ScriptedChatModel(
+        ["The weather is bad today. Two.", "The weather is good today. Two goes on."]
+    )
     chunks = collect(StreamAlignedChat(upstream, ReplaceAligner({"bad": "good"})), "Go on.")
     assert text_of(chunks) == "The weather is good today. Two goes on."
     assert chunks[-1].response_metadata["stream_aligner"]["repeated_characters_cut"] > 0

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from langchain_core.prompts import BasePromptTemplate
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.base import RunnableBindingBase, RunnableSequence
 from langchain_core.runnables.fallbacks import RunnableWithFallbacks
@@ -97,6 +96,9 @@ def _takes_dict(runnable: Runnable[Any, Any]) -> bool:
         return _takes_dict(runnable.bound)
     if isinstance(runnable, RunnableWithFallbacks):
         return _takes_dict(runnable.runnable)
+    # Importing prompts loads a YAML parser, which whoever has no template should not wait for.
+    from langchain_core.prompts import BasePromptTemplate  # noqa: PLC0415
+
     return isinstance(runnable, BasePromptTemplate | RunnableAssign | RunnablePick)
 
 

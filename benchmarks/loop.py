@@ -1,0 +1,214 @@
+"""The loop beside the bare model, in one run: latency, upstream calls and tokens, and our own CPU time.
+
+    python benchmarks/loop.py [--rounds 5] [--json FILE]
+
+A scripted upstream says 40 sentences of 20 tokens; the aligner takes 20 ms for each. Every figure is the median of the
+rounds. Read ratios, not absolutes. "own CPU" is the process's CPU time less the bare model's in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, NamedTuple, TypedDict
+
+from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.graph import START, StateGraph
+
+from stream_aligner_lc import StreamAlignedChat
+from stream_aligner_lc.testing import AcceptAligner, ReplaceAligner, ScriptedChatModel
+
+SENTENCES, TOKENS = 40, 20
+ALIGNER_SECONDS = 0.020
+
+
+class Reading(NamedTuple):
+    """What one reading of a stream cost."""
+
+    first: float
+    total: float
+    cpu: float
+    calls: int
+    tokens: int
+
+
+def upstream(replaced: int, delay: float) -> ScriptedChatModel:
+    """Return a model that says 40 sentences, `replaced` of them, evenly spread, with a word to replace."""
+    every = SENTENCES // replaced if replaced else SENTENCES + 1
+    sentences = []
+    for n in range(SENTENCES):
+        word = "bad" if replaced and n % every == every // 2 else "fine"
+        sentences.append(" ".join(["Sentence", f"{n}", "is", word, *["and"] * (TOKENS - 5), "done."]))
+    return ScriptedChatModel(" ".join(sentences), delay=delay)
+
+
+def read_sync(model: Any) -> tuple[float, float, float]:
+    """Read a stream to its end; return seconds to the first text, in all, and of CPU."""
+    cpu, start, first = time.process_time(), time.perf_counter(), 0.0
+    for chunk in model.stream("Go on."):
+        if not first and chunk.text:
+            first = time.perf_counter() - start
+    return first, time.perf_counter() - start, time.process_time() - cpu
+
+
+def read_async(model: Any) -> tuple[float, float, float]:
+    """Do the same in an event loop."""
+
+    async def read() -> tuple[float, float, float]:
+        cpu, start, first = time.process_time(), time.perf_counter(), 0.0
+        async for chunk in model.astream("Go on."):
+            if not first and chunk.text:
+                first = time.perf_counter() - start
+        return first, time.perf_counter() - start, time.process_time() - cpu
+
+    return asyncio.run(read())
+
+
+def reading(
+    read: Callable[[Any], tuple[float, float, float]], *, replaced: int, delay: float, aligned: bool
+) -> Reading:
+    """Read the bare or the aligned model once."""
+    model = upstream(replaced, delay)
+    chat: Any = model
+    if aligned:
+        chat = StreamAlignedChat(model, ReplaceAligner({"bad": "good"}, delay=ALIGNER_SECONDS))
+    first, total, cpu = read(chat)
+    return Reading(first, total, cpu, len(model.calls), sum(len(call.sent) for call in model.calls))
+
+
+def median(readings: list[Reading]) -> Reading:
+    """Return the median of every column."""
+    return Reading(*(statistics.median(column) for column in zip(*readings, strict=True)))  # type: ignore[arg-type]
+
+
+def supersteps(colour: str, rounds: int) -> float:
+    """Return LangGraph's own CPU seconds for the two steps of a sentence, with nodes that do nothing."""
+
+    class State(TypedDict):
+        count: int
+
+    class Node(Runnable[State, dict[str, Any]]):
+        def __init__(self, name: str, step: int) -> None:
+            self.name, self.step = name, step
+
+        def invoke(self, input: State, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+            return {"count": input["count"] + self.step}
+
+        async def ainvoke(
+            self, input: State, config: RunnableConfig | None = None, **kwargs: Any
+        ) -> dict[str, Any]:
+            return {"count": input["count"] + self.step}
+
+    graph = StateGraph(State)
+    graph.add_node("upstream", Node("upstream", 1))
+    graph.add_node("aligner", Node("aligner", 0))
+    graph.add_edge(START, "upstream")
+    graph.add_edge("upstream", "aligner")
+    graph.add_conditional_edges(
+        "aligner",
+        lambda state: "upstream" if state["count"] < SENTENCES else "__end__",
+        ["upstream", "__end__"],
+    )
+    compiled = graph.compile()
+    config = RunnableConfig(recursion_limit=10_000)
+
+    def run_sync() -> float:
+        cpu = time.process_time()
+        items: Iterator[Any] = compiled.stream({"count": 0}, config, stream_mode="updates")
+        for _ in items:
+            pass
+        return time.process_time() - cpu
+
+    async def run_async() -> float:
+        cpu = time.process_time()
+        items: AsyncIterator[Any] = compiled.astream({"count": 0}, config, stream_mode="updates")
+        async for _ in items:
+            pass
+        return time.process_time() - cpu
+
+    times = [run_sync() if colour == "sync" else asyncio.run(run_async()) for _ in range(2 * rounds)]
+    return statistics.median(times) / SENTENCES
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", metavar="FILE", help="write the rows to FILE as well")
+    options = parser.parse_args()
+    rows = list(measure(options.rounds))
+    print_table(rows)
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump(rows, file, indent=1)
+
+
+def measure(rounds: int) -> Iterator[dict[str, Any]]:
+    """Yield one row per colour, delay and number of replaced sentences."""
+    for colour, read in (("sync", read_sync), ("async", read_async)):
+        reading(read, replaced=8, delay=0, aligned=True)  # imports and caches
+        for delay in (0.0, 0.005):
+            for replaced in (0, 8):
+                bare, aligned = [], []
+                for turn in range(rounds):
+                    print(
+                        f"\r{colour} {delay * 1000:.0f} ms {replaced} replaced, round {turn + 1} ",
+                        end="",
+                        file=sys.stderr,
+                    )
+                    bare.append(reading(read, replaced=replaced, delay=delay, aligned=False))
+                    aligned.append(reading(read, replaced=replaced, delay=delay, aligned=True))
+                yield row(colour, delay, replaced, median(bare), median(aligned))
+        yield {"colour": colour, "supersteps_ms": supersteps(colour, rounds) * 1000}
+    print(file=sys.stderr)
+
+
+def row(colour: str, delay: float, replaced: int, bare: Reading, aligned: Reading) -> dict[str, Any]:
+    """Return the figures of one line of the table."""
+    own = aligned.cpu - bare.cpu
+    own_first = TOKENS * bare.total / (SENTENCES * TOKENS) + ALIGNER_SECONDS
+    return {
+        "colour": colour,
+        "ms_per_token": delay * 1000,
+        "replaced": replaced,
+        "bare_total": bare.total,
+        "first": aligned.first,
+        "first_ratio": aligned.first / own_first,
+        "total": aligned.total,
+        "total_ratio": aligned.total / (bare.total + ALIGNER_SECONDS),
+        "calls": aligned.calls,
+        "tokens": aligned.tokens,
+        "cpu_ms_per_sentence": own / SENTENCES * 1000,
+        "cpu_us_per_token": own / (SENTENCES * TOKENS) * 1e6,
+    }
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    """Print the rows as a Markdown table."""
+    print(
+        "| | ms/token | replaced | bare total s | first sentence ms | ÷ (its tokens + aligner) | total s "
+        "| ÷ (bare + aligner) | calls | tokens | own CPU ms/sentence | µs/token |"
+    )
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for line in rows:
+        if "supersteps_ms" in line:
+            print(
+                f"| {line['colour']}: LangGraph's two steps with empty nodes | | | | | | | | | | {line['supersteps_ms']:.2f} | |"
+            )
+            continue
+        print(
+            f"| {line['colour']} | {line['ms_per_token']:.0f} | {line['replaced']} | {line['bare_total']:.3f} "
+            f"| {line['first'] * 1000:.0f} | {line['first_ratio']:.2f} | {line['total']:.3f} | {line['total_ratio']:.2f} "
+            f"| {line['calls']:.0f} | {line['tokens']:.0f} | {line['cpu_ms_per_sentence']:.2f} | {line['cpu_us_per_token']:.0f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
