@@ -203,7 +203,7 @@ class StreamAlignedChat(BaseChatModel):
             return self.bind(**bound.kwargs)
         raise ConfigurationError(
             f"{type(chat_model_of(self.llm)).__name__}.bind_tools returns a {type(bound).__name__}, whose tools "
-            "cannot be passed on. Bind the tools first and wrap what comes out: StreamAlignedChat(model.bind(tools=...))."
+            "cannot be passed on. Bind the tools first and wrap that: StreamAlignedChat(model.bind(tools=...))."
         )
 
     def with_structured_output(
@@ -211,11 +211,7 @@ class StreamAlignedChat(BaseChatModel):
     ) -> Runnable[LanguageModelInput, Any]:
         """Do what the upstream does for structured output; a reply in a schema is not aligned."""
         model = chat_model_of(self.llm)
-        chain = (
-            model.with_structured_output(schema, include_raw=include_raw, **kwargs)
-            if is_plain(self.llm)
-            else None
-        )
+        chain = model.with_structured_output(schema, include_raw=include_raw, **kwargs) if is_plain(self.llm) else None
         aligned = substituted(chain, model, self) if chain is not None else None
         if aligned is not None:
             return cast("Runnable[LanguageModelInput, Any]", aligned)
@@ -225,9 +221,7 @@ class StreamAlignedChat(BaseChatModel):
         """Count as the upstream does."""
         return chat_model_of(self.llm).get_num_tokens(text)
 
-    def get_num_tokens_from_messages(
-        self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
-    ) -> int:
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """Count as the upstream does."""
         return chat_model_of(self.llm).get_num_tokens_from_messages(messages, tools)
 
@@ -248,11 +242,7 @@ class StreamAlignedChat(BaseChatModel):
             **options,
             "skip": sorted(self.skip),
             "continuation": str(self.continuation),
-            **{
-                name: value
-                for name in FORWARDED
-                if name != "api_key" and (value := getattr(self, name)) is not None
-            },
+            **{name: value for name in FORWARDED if name != "api_key" and (value := getattr(self, name)) is not None},
         }
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
@@ -331,9 +321,7 @@ class StreamAlignedChat(BaseChatModel):
         model._open = []  # noqa: SLF001
         return model, {**config, "callbacks": manager, "run_id": run_id}
 
-    def _caller_of(
-        self, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None
-    ) -> Caller | None:
+    def _caller_of(self, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None) -> Caller | None:
         if self._caller is not None or run_manager is None:
             return self._caller
         return Caller.of(run_manager)
@@ -344,9 +332,7 @@ class StreamAlignedChat(BaseChatModel):
 
     def _over(self, llm: Any) -> StreamAlignedChat:
         """Return the same chat model over another upstream."""
-        options = {
-            name: getattr(self, name) for name in self.model_fields_set - {"llm", "aligner", "profile"}
-        }
+        options = {name: getattr(self, name) for name in self.model_fields_set - {"llm", "aligner", "profile"}}
         return type(self)(llm, self.aligner, **options)
 
 

@@ -54,25 +54,34 @@ def parts(message: AIMessageChunk, *, drop_reasoning: bool = False) -> Iterator[
         extras = {key: value for key, value in extras.items() if key not in _REASONING_KEYS}
     if extras:
         is_call = any(key in extras for key in _CALL_KEYS)
-        yield OtherPart(AIMessageChunk(content="", additional_kwargs=extras), is_call, is_call)
+        yield OtherPart(AIMessageChunk(content="", additional_kwargs=extras), ends_text=is_call, is_call=is_call)
     if isinstance(message.content, str):
         if message.content:
             yield TextPart(message.content, None)
-        if message.tool_call_chunks:
-            yield OtherPart(AIMessageChunk(content="", tool_call_chunks=message.tool_call_chunks), True, True)
-        return
-    blocks = []
-    for block in message.content:
-        if isinstance(block, str):
-            yield TextPart(block, {"type": "text"})
-        elif block.get("type") == "text":
-            yield from _text_block(block)
-        elif not (drop_reasoning and block.get("type") in _REASONING_BLOCKS):
-            blocks.append(block)
-    if blocks or message.tool_call_chunks:
-        is_call = bool(message.tool_call_chunks)
-        chunk = AIMessageChunk(content=list(blocks), tool_call_chunks=message.tool_call_chunks)
-        yield OtherPart(chunk, True, is_call)
+        others: str | list[str | dict[str, Any]] = ""
+    else:
+        blocks = [block for block in message.content if not (drop_reasoning and _is_reasoning(block))]
+        for block in blocks:
+            yield from _text_parts(block)
+        others = [block for block in blocks if not _is_text(block)]
+    if others or message.tool_call_chunks:
+        chunk = AIMessageChunk(content=others, tool_call_chunks=message.tool_call_chunks)
+        yield OtherPart(chunk, ends_text=True, is_call=bool(message.tool_call_chunks))
+
+
+def _is_text(block: str | dict[str, Any]) -> bool:
+    return isinstance(block, str) or block.get("type") == "text"
+
+
+def _is_reasoning(block: str | dict[str, Any]) -> bool:
+    return isinstance(block, dict) and block.get("type") in _REASONING_BLOCKS
+
+
+def _text_parts(block: str | dict[str, Any]) -> Iterator[TextPart | OtherPart]:
+    if isinstance(block, str):
+        yield TextPart(block, {"type": "text"})
+    elif block.get("type") == "text":
+        yield from _text_block(block)
 
 
 def _text_block(block: dict[str, Any]) -> Iterator[TextPart | OtherPart]:
@@ -81,7 +90,7 @@ def _text_block(block: dict[str, Any]) -> Iterator[TextPart | OtherPart]:
         yield TextPart(text, form)
     if any(value for key, value in block.items() if key not in form and key != "text"):
         # Annotations and citations belong to the text around them and do not end it.
-        yield OtherPart(AIMessageChunk(content=[{**block, "text": ""}]), False, False)
+        yield OtherPart(AIMessageChunk(content=[{**block, "text": ""}]), ends_text=False, is_call=False)
 
 
 def text_chunk(text: str, block: dict[str, Any] | None, metadata: dict[str, Any]) -> AIMessageChunk:
@@ -139,7 +148,5 @@ class BlockPlaces:
 def places_taken(content: str | list[Any]) -> int:
     """Return one more than the highest block index in `content`; 0 if there is none."""
     blocks = content if isinstance(content, list) else []
-    indices = [
-        block["index"] for block in blocks if isinstance(block, dict) and isinstance(block.get("index"), int)
-    ]
+    indices = [block["index"] for block in blocks if isinstance(block, dict) and isinstance(block.get("index"), int)]
     return max(indices, default=-1) + 1

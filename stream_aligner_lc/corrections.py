@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from stream_aligner_lc.errors import AlignerError
@@ -60,11 +60,13 @@ class Correction:
     """What an aligner answers: the sentence as it should be, and whether the reply should end with it.
 
     `text` equal to the draft's accepts it, an empty `text` removes it. `end` counts only where the sentence
-    was changed, unless the loop was told `end_on_accept=True`.
+    was changed, unless the loop was told `end_on_accept=True`. `tokens` is what the answer cost the aligner, read
+    and written, where that is known.
     """
 
     text: str
     end: bool = False
+    tokens: int = field(default=0, compare=False)
 
     @classmethod
     def of(cls, answer: object) -> Correction:
@@ -76,11 +78,17 @@ class Correction:
             return answer
         text = answer if isinstance(answer, str) else getattr(answer, "text", None)
         if isinstance(text, str):
-            return cls(str(text))
+            return cls(str(text), tokens=tokens_of(answer))
         raise AlignerError(
             f"An aligner must answer with a str, a message or a Correction, got {answer!r} "
             f"({type(answer).__name__}). Return the draft's own text to accept it, '' to remove it."
         )
+
+
+def tokens_of(answer: object) -> int:
+    """Return the tokens that a message reports to have cost, 0 if it reports none."""
+    usage = getattr(answer, "usage_metadata", None)
+    return usage["total_tokens"] if usage else 0
 
 
 class Decision(NamedTuple):

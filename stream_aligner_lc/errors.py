@@ -38,5 +38,5 @@ class AlignerError(StreamAlignerError):
         self.released = released
 
 
-class AlignerTimeout(AlignerError, TimeoutError):
+class AlignerTimeout(AlignerError, TimeoutError):  # noqa: N818  # named after the TimeoutError that it is
     """The aligner needed longer than `aligner_timeout` seconds for one sentence."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
@@ -14,10 +14,10 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from stream_aligner_lc.accounts import Terms
 from stream_aligner_lc.aligners import Aligner, as_aligner
 from stream_aligner_lc.continuation import Continuation, choose_continuation
 from stream_aligner_lc.errors import ConfigurationError
-from stream_aligner_lc.ledger import Terms
 from stream_aligner_lc.models import as_upstream, max_tokens_of, model_name_of, stop_of
 from stream_aligner_lc.nodes import AlignerNode, Run, UpstreamNode
 from stream_aligner_lc.options import LoopOptions
@@ -83,26 +83,22 @@ class AlignedGraph(CompiledStateGraph[ReplyState, Run, ReplyInput, ReplyOutput])
         super().__init__(**kwargs)
         self.recipe = recipe
 
-    def stream(  # type: ignore[override]
+    def stream(
         self, input: Any, config: RunnableConfig | None = None, *, context: Any = None, **kwargs: Any
     ) -> Iterator[Any]:
         """Run the graph, and close the upstream with it."""
         run = context if isinstance(context, Run) else self.recipe.start()
-        with (
-            closing(run.upstream),
-            closing(super().stream(input, _unlimited(config), context=run, **kwargs)) as steps,
-        ):
+        steps = cast("Generator[Any]", super().stream(input, _unlimited(config), context=run, **kwargs))
+        with closing(run.upstream), closing(steps):
             yield from steps
 
-    async def astream(  # type: ignore[override]
+    async def astream(
         self, input: Any, config: RunnableConfig | None = None, *, context: Any = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
         """Run the graph asynchronously, and close the upstream with it."""
         run = context if isinstance(context, Run) else self.recipe.start()
-        async with (
-            aclosing(run.upstream),
-            aclosing(super().astream(input, _unlimited(config), context=run, **kwargs)) as steps,
-        ):
+        steps = cast("AsyncGenerator[Any]", super().astream(input, _unlimited(config), context=run, **kwargs))
+        async with aclosing(run.upstream), aclosing(steps):
             async for step in steps:
                 yield step
 
@@ -127,9 +123,8 @@ def build_graph(
     `checkpointer` a run that was killed goes on from the last released sentence. Raises `ConfigurationError` for
     a wrong option.
     """
-    return compile_graph(
-        recipe_of(llm, aligner, continuation=continuation, observers=observers, **options), checkpointer
-    )
+    recipe = recipe_of(llm, aligner, continuation=continuation, observers=observers, **options)
+    return compile_graph(recipe, checkpointer=checkpointer)
 
 
 def recipe_of(
@@ -145,9 +140,7 @@ def recipe_of(
     """Check the parts and options of a loop; `forward` goes with every upstream call."""
     if unknown := set(options) - LoopOptions.names():
         known = ", ".join(sorted(LoopOptions.names() | {"continuation", "observers"}))
-        raise ConfigurationError(
-            f"Unknown option {', '.join(map(repr, sorted(unknown)))}. The options are: {known}."
-        )
+        raise ConfigurationError(f"Unknown option {', '.join(map(repr, sorted(unknown)))}. The options are: {known}.")
     upstream = as_upstream(llm)
     return Recipe(
         llm=upstream,
@@ -160,9 +153,7 @@ def recipe_of(
     )
 
 
-def compile_graph(
-    recipe: Recipe, checkpointer: BaseCheckpointSaver[Any] | bool | None = None
-) -> AlignedGraph:
+def compile_graph(recipe: Recipe, *, checkpointer: BaseCheckpointSaver[Any] | bool | None = None) -> AlignedGraph:
     """Compile the loop for a recipe."""
     options = recipe.options
     graph = StateGraph(ReplyState, input_schema=ReplyInput, output_schema=ReplyOutput)

@@ -39,9 +39,7 @@ def is_tracer(handler: BaseCallbackHandler) -> bool:
     return isinstance(handler, BaseTracer | AsyncBaseTracer) and not isinstance(handler, _STREAMING)
 
 
-def isolated(
-    config: RunnableConfig, observers: Sequence[BaseCallbackHandler] = (), **changes: Any
-) -> RunnableConfig:
+def isolated(config: RunnableConfig, observers: Sequence[BaseCallbackHandler] = (), **changes: Any) -> RunnableConfig:
     """Return `config` for an inner run: tracers and `observers` only, under the same parent run."""
     manager = _tracers_only(config.get("callbacks"), observers)
     configurable = {
@@ -67,9 +65,7 @@ def inner_context(config: RunnableConfig) -> Iterator[Context]:
 
 
 def _tracers_only(callbacks: Callbacks, observers: Sequence[BaseCallbackHandler]) -> CallbackManager:
-    manager = (
-        callbacks if isinstance(callbacks, BaseCallbackManager) else CallbackManager.configure(callbacks)
-    )
+    manager = callbacks if isinstance(callbacks, BaseCallbackManager) else CallbackManager.configure(callbacks)
     tracers = [handler for handler in manager.inheritable_handlers if is_tracer(handler)]
     handlers = [*tracers, *(observer for observer in observers if observer not in tracers)]
     kind = AsyncCallbackManager if isinstance(manager, AsyncCallbackManager) else CallbackManager

@@ -6,27 +6,26 @@ Rule: text is released here and nowhere else, and only behind its verdict.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
-from langchain_core.messages.ai import UsageMetadata, add_ai_message_chunks, add_usage
+from langchain_core.messages import AIMessageChunk, BaseMessage
 
+from stream_aligner_lc.accounts import Terms, account, final_chunk, was_cut_off, whole_message
 from stream_aligner_lc.content import places_taken, text_chunk
 from stream_aligner_lc.continuation import join
 from stream_aligner_lc.corrections import Decision, Draft, Verdict
 from stream_aligner_lc.echo import judge_opening
 from stream_aligner_lc.errors import UpstreamError
-from stream_aligner_lc.options import LoopOptions
 from stream_aligner_lc.state import (
     DraftPiece,
     EndPiece,
     Piece,
     Progress,
     Release,
-    SpacePiece,
     ReplyState,
+    SpacePiece,
+    last_id,
+    new_progress,
     released_text,
 )
 
@@ -34,59 +33,6 @@ from stream_aligner_lc.state import (
 MAX_REMOVED_IN_A_ROW = 8
 # A text may want the same sentence again; one that comes back after so many restarts is not going on.
 MAX_ECHOES = 8
-_CUT_OFF = {"length", "max_tokens", "MAX_TOKENS", "model_length"}
-_FINISH_KEYS = ("finish_reason", "stop_reason", "done_reason")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """What the ledger must know of the run: the options, the bounds of the whole reply, and names to report."""
-
-    options: LoopOptions
-    stop: Sequence[str] = ()
-    max_tokens: int | None = None
-    exact: bool = True
-    """Whether the upstream continues a prefix (`Continuation.exact`)."""
-    names: dict[str, str] | None = None
-    """Reported as they are: the aligner, the continuation."""
-    model_name: str = ""
-
-
-def new_progress(messages: Sequence[BaseMessage]) -> Progress:
-    """Return where a reply to `messages` starts."""
-    none = UsageMetadata(input_tokens=0, output_tokens=0, total_tokens=0)
-    return Progress(
-        reply_to=_last_id(messages),
-        reply_id=f"aligned--{uuid4()}",
-        index=0,
-        held="",
-        restart=False,
-        ready=False,
-        opening=False,
-        repeated=0,
-        joining=False,
-        replaced=None,
-        echoes=0,
-        drain=False,
-        asked_again=False,
-        calls=0,
-        restarts=0,
-        removed_in_a_row=0,
-        verdicts={},
-        tokens=0,
-        block=None,
-        blocks=0,
-        usage=None,
-        estimate=none,
-        overlap=0,
-        metadata={},
-        aligner_seconds=0.0,
-        finish=None,
-    )
-
-
-def _last_id(messages: Sequence[BaseMessage]) -> str:
-    return f"{len(messages)}:{messages[-1].id if messages else None}"
 
 
 class Ledger:
@@ -94,7 +40,7 @@ class Ledger:
 
     def __init__(self, state: ReplyState, terms: Terms, messages: Sequence[BaseMessage]) -> None:
         progress = state.get("progress")
-        self._is_new = progress is None or progress["reply_to"] != _last_id(messages)
+        self._is_new = progress is None or progress["reply_to"] != last_id(messages)
         self._terms = terms
         self.progress: Progress = new_progress(messages) if self._is_new or progress is None else {**progress}
         self.messages = messages
@@ -130,7 +76,7 @@ class Ledger:
             if piece["type"] == "opened":
                 self._opened()
             elif piece["type"] == "end" and not piece["natural"]:
-                self._account(piece)
+                account(self.progress, piece)
             else:
                 self._wait(piece)
         self._check_opening()
@@ -150,16 +96,15 @@ class Ledger:
             space = piece["trail"]
         return drafts
 
-    def judge(self, decision: Decision, *, seconds: float, tool_call_seen: bool) -> None:
+    def judge(self, decision: Decision, *, seconds: float, tokens: int = 0, tool_call_seen: bool = False) -> None:
         """Give the first waiting draft its verdict."""
         piece = self._waiting.pop(0)
         assert piece["type"] == "draft", "only drafts are judged"
         progress = self.progress
         progress["aligner_seconds"] += seconds
-        self._note_verdict(piece, decision.verdict, decision.text, seconds)
-        progress["removed_in_a_row"] = (
-            progress["removed_in_a_row"] + 1 if decision.verdict == "removed" else 0
-        )
+        progress["aligner_tokens"] += tokens
+        self._note_verdict(piece, decision.verdict, decision.text, seconds=seconds, tokens=tokens)
+        progress["removed_in_a_row"] = progress["removed_in_a_row"] + 1 if decision.verdict == "removed" else 0
         if decision.text:
             self._release(piece, decision.text, as_written=decision.verdict in ("accepted", "kept"))
         else:
@@ -182,17 +127,19 @@ class Ledger:
         """Add the reports of calls that were closed because the reply is over."""
         for piece in [*self._waiting, *pieces]:
             if piece["type"] == "end":
-                self._account(piece)
+                account(self.progress, piece)
         self._waiting = []
 
-    def update(self) -> dict[str, Any]:
-        """Return the state's update; at the end of the reply with the message itself."""
+    def update(self, *, seconds: float) -> dict[str, Any]:
+        """Return the state's update after so many seconds; at the end of the reply with the message itself."""
         progress = self.progress
+        progress["seconds"] = seconds
         update: dict[str, Any] = {"progress": progress, "draft": self._waiting}
         if progress["finish"] is not None:
-            final = self._final_chunk()
+            final = final_chunk(progress, self._terms)
             self._chunks.append(final)
-            update["messages"] = [self._message(final)]
+            pieces = [*self._before, *self._new, {"chunk": final}]
+            update["messages"] = [whole_message(pieces, progress["reply_id"])]
             progress["reply_to"] = f"{len(self.messages) + 1}:{progress['reply_id']}"
         if self._new or self._is_new:
             update["released"] = [None, *self._new] if self._is_new else self._new
@@ -297,7 +244,7 @@ class Ledger:
 
     def _pass(self, piece: Piece) -> None:
         if piece["type"] == "end":
-            self._account(piece)
+            account(self.progress, piece)
             self._end(piece)
         elif piece["type"] == "chunk":
             self._release_chunk(piece["chunk"])
@@ -307,7 +254,7 @@ class Ledger:
             self.progress["held"] += piece["text"]
             self.progress["block"] = self.progress["block"] or piece["block"]
         elif piece["type"] == "draft":
-            self._note_verdict(piece, "skipped", piece["text"], 0.0)
+            self._note_verdict(piece, "skipped", piece["text"])
             self._release(piece, piece["text"], as_written=True)
             self.progress["index"] += not piece["cut"]
 
@@ -328,9 +275,7 @@ class Ledger:
         progress["held"] = piece["trail"]
         progress["tokens"] += piece["tokens"] if as_written else _scaled(piece["tokens"], piece["text"], text)
         if whole:
-            logprobs = (
-                {"logprobs": {"content": piece["logprobs"]}} if as_written and piece["logprobs"] else {}
-            )
+            logprobs = {"logprobs": {"content": piece["logprobs"]}} if as_written and piece["logprobs"] else {}
             self._let_out(whole, piece["block"], {**piece["form"], **logprobs})
 
     def _let_out(self, text: str, block: dict[str, Any] | None, metadata: dict[str, Any]) -> None:
@@ -377,7 +322,7 @@ class Ledger:
             progress["finish"] = "length"
             return
         if end is not None:
-            self._account(end)
+            account(self.progress, end)
         progress["asked_again"] = progress["asked_again"] or is_last
         progress["restart"] = True
         progress["restarts"] += 1
@@ -385,24 +330,8 @@ class Ledger:
         self._waiting = []
 
     def _may_ask_again(self, end: EndPiece) -> bool:
-        cut_off = any(end["metadata"].get(key) in _CUT_OFF for key in _FINISH_KEYS)
-        return self._terms.exact and not self.progress["asked_again"] and not cut_off
-
-    def _account(self, end: EndPiece) -> None:
-        progress = self.progress
-        progress["overlap"] += end["overlap"]
-        if end["usage"] is not None and end["natural"]:
-            progress["usage"] = add_usage(progress["usage"], end["usage"])
-            return
-        # A call that was closed never reports what it wrote, at most what it read.
-        known = end["usage"] or end["estimate"]
-        output = max(known["output_tokens"], end["estimate"]["output_tokens"])
-        cost = UsageMetadata(
-            input_tokens=known["input_tokens"],
-            output_tokens=output,
-            total_tokens=known["input_tokens"] + output,
-        )
-        progress["estimate"] = add_usage(progress["estimate"], cost)
+        is_whole = self._terms.options.granularity == "response"
+        return self._terms.exact and not (is_whole or was_cut_off(end) or self.progress["asked_again"])
 
     def _end(self, piece: EndPiece) -> None:
         progress = self.progress
@@ -413,7 +342,9 @@ class Ledger:
         if progress["held"] and not (is_between or progress["removed_in_a_row"] or progress["drain"]):
             self._let_out(progress["held"], progress["block"], {})
 
-    def _note_verdict(self, piece: DraftPiece, verdict: Verdict, text: str, seconds: float) -> None:
+    def _note_verdict(
+        self, piece: DraftPiece, verdict: Verdict, text: str, *, seconds: float = 0.0, tokens: int = 0
+    ) -> None:
         progress = self.progress
         if verdict != "skipped" or not piece["cut"]:
             progress["verdicts"] = {**progress["verdicts"], verdict: progress["verdicts"].get(verdict, 0) + 1}
@@ -428,60 +359,10 @@ class Ledger:
                 "text": text,
                 "upstream_call": progress["calls"],
                 "draft_tokens": piece["tokens"],
+                "aligner_tokens": tokens,
                 "aligner_seconds": round(seconds, 6),
             }
         )
-
-    def _final_chunk(self) -> AIMessageChunk:
-        progress = self.progress
-        metadata = dict(progress["metadata"])
-        if self._terms.model_name:
-            metadata.setdefault("model_name", self._terms.model_name)
-        if reason := progress["finish"]:
-            metadata.update({key: reason for key in _FINISH_KEYS if key in metadata}, finish_reason=reason)
-        metadata["stream_aligner"] = totals(progress, self._terms.names or {})
-        usage = progress["usage"]
-        return AIMessageChunk(
-            content="" if progress["block"] is None else [],
-            response_metadata=metadata,
-            usage_metadata=add_usage(usage, progress["estimate"]) if usage is not None else None,
-            chunk_position="last",
-        )
-
-    def _message(self, final: AIMessageChunk) -> AIMessage:
-        chunks: list[AIMessageChunk] = []
-        strings: list[str] = []
-        for piece in [*self._before, *self._new, {"chunk": final}]:
-            if isinstance(piece, str):
-                strings.append(piece)
-                continue
-            if strings:
-                chunks.append(AIMessageChunk(content="".join(strings)))
-                strings = []
-            chunks.append(piece["chunk"])
-        whole = add_ai_message_chunks(chunks[0], *chunks[1:])
-        message = message_chunk_to_message(whole)
-        assert isinstance(message, AIMessage), "a sum of AI message chunks is an AI message"
-        message.id = self.progress["reply_id"]
-        return message
-
-
-def totals(progress: Progress, names: dict[str, str]) -> dict[str, Any]:
-    """Return what `response_metadata["stream_aligner"]` says of a reply."""
-    usage = add_usage(progress["usage"], progress["estimate"])
-    return {
-        "sentences": dict(progress["verdicts"]),
-        "upstream_calls": progress["calls"],
-        "restarts": progress["restarts"],
-        "upstream_tokens": {
-            "input": usage["input_tokens"],
-            "output": usage["output_tokens"],
-            "estimated": progress["estimate"]["total_tokens"] > 0,
-        },
-        "aligner_seconds": round(progress["aligner_seconds"], 6),
-        "repeated_characters_cut": progress["overlap"],
-        **names,
-    }
 
 
 def _sentences(released: Sequence[Any]) -> list[str]:

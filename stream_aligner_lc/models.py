@@ -52,7 +52,8 @@ def _no_chat_model(llm: Any) -> str:
     if isinstance(llm, Runnable):
         return (
             f"`llm` must be a chat model (or a binding, with_fallbacks or with_retry of one), got "
-            f"{type(llm).__name__}. Wrap the model alone and pipe around it: prompt | StreamAlignedChat(model) | parser."
+            f"{type(llm).__name__}. Wrap the model alone and pipe around it: "
+            "prompt | StreamAlignedChat(model) | parser."
         )
     return f"`llm` must be a LangChain chat model, got {llm!r} ({type(llm).__name__})."
 
@@ -132,19 +133,13 @@ def substituted(runnable: Any, old: Any, new: Runnable[Any, Any]) -> Any:
         return new
     if isinstance(runnable, RunnableBinding):
         bound = substituted(runnable.bound, old, new)
-        if bound is None:
-            return None
-        return RunnableBinding(bound=bound, kwargs=dict(runnable.kwargs), config=runnable.config)
+        return bound and RunnableBinding(bound=bound, kwargs=dict(runnable.kwargs), config=runnable.config)
     if isinstance(runnable, RunnableSequence):
         steps = [substituted(step, old, new) for step in runnable.steps]
-        if all(step is None for step in steps):
-            return None
-        return RunnableSequence(
-            *(changed or step for changed, step in zip(steps, runnable.steps, strict=True))
-        )
+        chain = [changed or step for changed, step in zip(steps, runnable.steps, strict=True)]
+        return RunnableSequence(*chain) if any(steps) else None
     if isinstance(runnable, RunnableParallel):
         branches = {name: substituted(step, old, new) for name, step in runnable.steps__.items()}
-        if all(step is None for step in branches.values()):
-            return None
-        return RunnableParallel({name: step or runnable.steps__[name] for name, step in branches.items()})
+        chains = {name: branches[name] or step for name, step in runnable.steps__.items()}
+        return RunnableParallel(chains) if any(branches.values()) else None
     return None

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler, adispatch_custom_event, dispatch_custom_event
@@ -20,11 +20,12 @@ from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 from langgraph.graph.message import push_message
 from langgraph.runtime import get_runtime
 
+from stream_aligner_lc.accounts import Terms
 from stream_aligner_lc.aligners.base import Aligner
 from stream_aligner_lc.corrections import Correction, Decision, Draft, decide
 from stream_aligner_lc.errors import AlignerError, AlignerTimeout
 from stream_aligner_lc.isolation import inner_context, isolated
-from stream_aligner_lc.ledger import Ledger, Terms
+from stream_aligner_lc.ledger import Ledger
 from stream_aligner_lc.state import ReplyState
 from stream_aligner_lc.upstream import Call, Upstream
 
@@ -40,6 +41,7 @@ class Run:
     messages: Sequence[BaseMessage] | None = None
     """The conversation, where the chat model runs the graph. LangGraph gives messages in its state an id each,
     which is not the caller's wish. The chat model also streams and reports to the outside by itself."""
+    started: float = field(default_factory=time.perf_counter)
 
     @property
     def is_inner(self) -> bool:
@@ -60,9 +62,7 @@ class UpstreamNode(Runnable[ReplyState, dict[str, Any]]):
         self._aligner = aligner
         self._warms = type(aligner).warm is not Aligner.warm
 
-    def invoke(
-        self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
+    def invoke(self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         """Wait for the next pieces."""
         run: Run = get_runtime(Run).context
         ledger = Ledger(input, run.terms, run.conversation(input))
@@ -74,9 +74,7 @@ class UpstreamNode(Runnable[ReplyState, dict[str, Any]]):
             ledger.account(run.upstream.reports())
         return _released(run, ledger)
 
-    async def ainvoke(
-        self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
+    async def ainvoke(self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         """Wait for the next pieces."""
         run: Run = get_runtime(Run).context
         ledger = Ledger(input, run.terms, run.conversation(input))
@@ -119,9 +117,7 @@ class AlignerNode(Runnable[ReplyState, dict[str, Any]]):
         self._timeout = aligner_timeout
         self._observers = observers
 
-    def invoke(
-        self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
+    def invoke(self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         """Correct, release and report."""
         run: Run = get_runtime(Run).context
         ledger = Ledger(input, run.terms, run.conversation(input))
@@ -140,9 +136,7 @@ class AlignerNode(Runnable[ReplyState, dict[str, Any]]):
                 dispatch_custom_event(VERDICT_EVENT, verdict, config=config)
         return update
 
-    async def ainvoke(
-        self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
+    async def ainvoke(self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         """Correct, release and report."""
         run: Run = get_runtime(Run).context
         ledger = Ledger(input, run.terms, run.conversation(input))
@@ -163,10 +157,7 @@ class AlignerNode(Runnable[ReplyState, dict[str, Any]]):
 
     def _answers(self, drafts: Sequence[Draft], context: Context) -> Sequence[Correction] | Exception:
         try:
-            if self._timeout is None:
-                return context.run(self._aligner.correct_many, drafts)
-            answers: list[Correction] = _within(self._timeout, context, self._aligner.correct_many, drafts)
-            return answers
+            return _within(self._timeout, context, self._aligner, drafts)
         except FutureTimeoutError:
             return self._too_late(drafts[0])
         except Exception as fault:  # noqa: BLE001  # `on_aligner_error` decides
@@ -213,8 +204,19 @@ def _judge(
         given = [fault]
     judged = 0
     for draft, answer in zip(drafts, given, strict=False):
-        decision = _decision(draft, answer, run)
-        ledger.judge(decision, seconds=seconds / len(given), tool_call_seen=run.upstream.tool_call_seen)
+        try:
+            decision = _decision(draft, answer, run)
+        except AlignerError:
+            if judged:
+                # What was judged before it is released first; the draft comes again in the next step.
+                break
+            raise
+        ledger.judge(
+            decision,
+            seconds=seconds / len(given),
+            tokens=answer.tokens if isinstance(answer, Correction) else 0,
+            tool_call_seen=run.upstream.tool_call_seen,
+        )
         judged += 1
         if decision.verdict not in ("accepted", "kept") or ledger.is_over:
             break
@@ -240,20 +242,20 @@ def _decision(draft: Draft, answer: Correction | Exception, run: Run) -> Decisio
 
 
 def _released(run: Run, ledger: Ledger) -> dict[str, Any]:
-    update = ledger.update()
+    update = ledger.update(seconds=time.perf_counter() - run.started)
     if not run.is_inner:
         for chunk in update["release"]["chunks"]:
             push_message(chunk.model_copy(update={"id": ledger.progress["reply_id"]}), state_key=None)
     return update
 
 
-def _within(
-    seconds: float, context: Context, function: Callable[[Sequence[Draft]], Any], drafts: Sequence[Draft]
-) -> Any:
+def _within(seconds: float | None, context: Context, aligner: Aligner, drafts: Sequence[Draft]) -> Sequence[Correction]:
+    if seconds is None:
+        return context.run(aligner.correct_many, drafts)
     # Not a `with`: leaving it would wait for the very call that took too long, which also stays in its context.
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aligner")
     try:
-        return pool.submit(context.copy().run, function, drafts).result(timeout=seconds)
+        return pool.submit(context.copy().run, aligner.correct_many, drafts).result(timeout=seconds)
     finally:
         pool.shutdown(wait=False)
 

@@ -53,9 +53,7 @@ class LoopOptions:
         _skip(self.skip)
         _timeout(self.aligner_timeout)
         if self.lang is not None and not isinstance(self.lang, str):
-            raise ConfigurationError(
-                f"`lang` must be a language code such as 'en' or None, got {self.lang!r}."
-            )
+            raise ConfigurationError(f"`lang` must be a language code such as 'en' or None, got {self.lang!r}.")
         if self.on_record is not None and not callable(self.on_record):
             raise ConfigurationError(
                 f"`on_record` must be a function of one record, got {self.on_record!r}. "
@@ -77,9 +75,7 @@ def _at_least(name: str, value: object, least: int, way_out: str, *, none: bool 
     if none and value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigurationError(
-            f"`{name}` must be a whole number of at least {least}, got {value!r}. {way_out}"
-        )
+        raise ConfigurationError(f"`{name}` must be a whole number of at least {least}, got {value!r}. {way_out}")
 
 
 def _flag(name: str, value: object) -> None:

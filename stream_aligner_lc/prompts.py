@@ -90,4 +90,4 @@ def parse_answer(answer: str) -> Correction | None:
     match = _ANSWER.match(answer)
     if match is None:
         return None
-    return Correction(unescape(match["text"]), end=(match["end"] or "").upper() == "TRUE")
+    return Correction(unescape(match["text"]), (match["end"] or "").upper() == "TRUE")

@@ -68,9 +68,7 @@ class Buffer:
 class ThreadReader:
     """Read one upstream call in a thread of its own."""
 
-    def __init__(
-        self, open_stream: Callable[[], Iterator[BaseMessage]], intake: Intake, buffer: Buffer
-    ) -> None:
+    def __init__(self, open_stream: Callable[[], Iterator[BaseMessage]], intake: Intake, buffer: Buffer) -> None:
         self.intake = intake
         self._open_stream = open_stream
         self._buffer = buffer
@@ -130,9 +128,7 @@ class ThreadReader:
 class TaskReader:
     """Read one upstream call in a task of its own, which alone opens, iterates and closes it."""
 
-    def __init__(
-        self, open_stream: Callable[[], AsyncIterator[BaseMessage]], intake: Intake, buffer: Buffer
-    ) -> None:
+    def __init__(self, open_stream: Callable[[], AsyncIterator[BaseMessage]], intake: Intake, buffer: Buffer) -> None:
         self.intake = intake
         self._open_stream = open_stream
         self._buffer = buffer

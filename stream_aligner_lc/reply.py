@@ -45,11 +45,7 @@ class Caller:
     @classmethod
     def of(cls, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun) -> Caller:
         """Take the caller from a run that was started by someone else."""
-        kind = (
-            AsyncCallbackManager
-            if isinstance(run_manager, AsyncCallbackManagerForLLMRun)
-            else CallbackManager
-        )
+        kind = AsyncCallbackManager if isinstance(run_manager, AsyncCallbackManagerForLLMRun) else CallbackManager
         manager = kind(
             handlers=list(run_manager.inheritable_handlers),
             inheritable_handlers=list(run_manager.inheritable_handlers),

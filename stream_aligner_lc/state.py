@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypedDict
+from uuid import uuid4
 
-from langchain_core.messages import AIMessageChunk, AnyMessage
+from langchain_core.messages import AIMessageChunk, AnyMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langgraph.channels import DeltaChannel
 from langgraph.graph.message import add_messages
@@ -111,7 +112,10 @@ class Progress(TypedDict):
     """Our own count of what it did not report."""
     overlap: int
     metadata: dict[str, Any]
+    aligner_tokens: int
     aligner_seconds: float
+    seconds: float
+    """Wall time of the run that is writing the reply."""
     finish: str | None
     """None while the reply goes on, '' after the upstream's own end, else the reason why it ended."""
 
@@ -159,6 +163,46 @@ class ReplyOutput(TypedDict):
     """What the graph answers: the conversation with the aligned reply appended."""
 
     messages: Annotated[list[AnyMessage], add_messages]
+
+
+def new_progress(messages: Sequence[BaseMessage]) -> Progress:
+    """Return where a reply to `messages` starts."""
+    none = UsageMetadata(input_tokens=0, output_tokens=0, total_tokens=0)
+    return Progress(
+        reply_to=last_id(messages),
+        reply_id=f"aligned--{uuid4()}",
+        index=0,
+        held="",
+        restart=False,
+        ready=False,
+        opening=False,
+        repeated=0,
+        joining=False,
+        replaced=None,
+        echoes=0,
+        drain=False,
+        asked_again=False,
+        calls=0,
+        restarts=0,
+        removed_in_a_row=0,
+        verdicts={},
+        tokens=0,
+        block=None,
+        blocks=0,
+        usage=None,
+        estimate=none,
+        overlap=0,
+        metadata={},
+        aligner_tokens=0,
+        aligner_seconds=0.0,
+        seconds=0.0,
+        finish=None,
+    )
+
+
+def last_id(messages: Sequence[BaseMessage]) -> str:
+    """Return what tells one turn of a conversation from the next."""
+    return f"{len(messages)}:{messages[-1].id if messages else None}"
 
 
 def released_text(pieces: Sequence[Any]) -> str:

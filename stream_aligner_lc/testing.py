@@ -137,9 +137,7 @@ class ScriptedChatModel(BaseChatModel):
         finally:
             call.is_closed = True
 
-    def _begin(
-        self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
-    ) -> ScriptedCall:
+    def _begin(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> ScriptedCall:
         call = ScriptedCall(list(messages), stop, kwargs)
         self._calls.append(call)
         return call
@@ -186,9 +184,7 @@ class ScriptedChatModel(BaseChatModel):
         wrote = len(call.sent)
         usage = UsageMetadata(input_tokens=read, output_tokens=wrote, total_tokens=read + wrote)
         metadata = {"finish_reason": reason, "model_name": self.model_name}
-        message = AIMessageChunk(
-            content="", response_metadata=metadata, usage_metadata=usage if self.usage else None
-        )
+        message = AIMessageChunk(content="", response_metadata=metadata, usage_metadata=usage if self.usage else None)
         return ChatGenerationChunk(message=message)
 
     def _cut(self, text: str) -> list[str]:
@@ -216,9 +212,7 @@ class ReplaceAligner(Aligner):
 
     name = "replace"
 
-    def __init__(
-        self, replacements: Mapping[str, str] | None = None, *, delay: float = 0.0, **words: str
-    ) -> None:
+    def __init__(self, replacements: Mapping[str, str] | None = None, *, delay: float = 0.0, **words: str) -> None:
         self.replacements = {**(replacements or {}), **words}
         self.delay = delay
         self.drafts: list[Draft] = []

@@ -52,7 +52,7 @@ class Call:
     max_tokens: int | None = None
     block: dict[str, Any] | None = None
     blocks: int = 0
-    config: RunnableConfig = field(default_factory=lambda: RunnableConfig())
+    config: RunnableConfig = field(default_factory=RunnableConfig)
     restart: bool = False
     """Leave the open stream. Otherwise it is read on, and opened only if there is none."""
 
@@ -107,7 +107,7 @@ class Upstream:
             self.leave()
         try:
             return self._taken(Retrying(**self._retrying(call))(self._take, call))
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001  # raised again, explained
             raise self._explained(fault, call)  # noqa: B904  # it sets its own cause
 
     async def atake(self, call: Call) -> list[Piece]:
@@ -116,7 +116,7 @@ class Upstream:
             await self.aleave()
         try:
             return self._taken(await AsyncRetrying(**self._retrying(call))(self._atake, call))
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001  # raised again, explained
             raise self._explained(fault, call)  # noqa: B904  # it sets its own cause
 
     def leave(self) -> None:
@@ -141,9 +141,7 @@ class Upstream:
         self, messages: Sequence[BaseMessage], config: RunnableConfig
     ) -> AsyncIterator[AIMessageChunk]:
         """Yield the upstream's own chunks: for replies in a machine's format, which are no sentences."""
-        async with aclosing(
-            self.llm.astream(list(messages), config, **self._kwargs(self.max_tokens))
-        ) as chunks:  # type: ignore[type-var]
+        async with aclosing(self.llm.astream(list(messages), config, **self._kwargs(self.max_tokens))) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
                 yield as_chunk(chunk).model_copy(update={"id": None})
 
@@ -171,7 +169,7 @@ class Upstream:
                 self._open(call, ThreadReader)
             assert isinstance(self._reader, ThreadReader), "a run is sync or async as a whole"
             return self._reader.take()
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001  # raised again, unless it only says that the stream is empty
             return self._after(fault, call)
 
     async def _atake(self, call: Call) -> list[Piece]:
@@ -180,7 +178,7 @@ class Upstream:
                 self._open(call, TaskReader)
             assert isinstance(self._reader, TaskReader), "a run is sync or async as a whole"
             return await self._reader.take()
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001  # raised again, unless it only says that the stream is empty
             return self._after(fault, call)
 
     def _open(self, call: Call, kind: type[ThreadReader | TaskReader]) -> None:
@@ -243,6 +241,7 @@ class Upstream:
         if reader is not None and call.prefix and is_empty_stream(fault) and not reader.intake.num_chunks:
             # Asked to go on, the upstream had nothing more to say.
             return [reader.intake.report(natural=True)]
+        self._received = self._received or (reader is not None and reader.intake.num_chunks > 0)
         self._leaving()
         raise fault
 

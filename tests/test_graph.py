@@ -181,9 +181,7 @@ async def test_walking_away_closes_the_upstream_in_async_code():
     await steps.aclose()
     assert upstream.calls[0].is_closed
     assert not upstream.calls[0].is_finished
-    assert [
-        task.get_name() for task in asyncio.all_tasks() if task.get_name() in ("upstream", "aligner")
-    ] == []
+    assert [task.get_name() for task in asyncio.all_tasks() if task.get_name() in ("upstream", "aligner")] == []
 
 
 async def test_cancelling_a_run_closes_the_upstream():
@@ -237,11 +235,10 @@ def test_a_reader_that_stops_reading_stops_the_upstream():
 )
 def test_granularity_says_what_is_corrected_at_once(collect, granularity, drafts):
     aligner = ReplaceAligner({"Four": "Five"})
-    chat = StreamAlignedChat(
-        ScriptedChatModel(["One. Two.\n\nThree. Four.", ""]), aligner, granularity=granularity
-    )
+    chat = StreamAlignedChat(ScriptedChatModel(["One. Two.\n\nThree. Four.", ""]), aligner, granularity=granularity)
     assert "".join(chunk.text for chunk in collect(chat, "Go on.")) == "One. Two.\n\nThree. Five."
     assert [draft.text for draft in aligner.drafts] == [text.strip() for text in drafts]
+    assert len(chat.llm.calls) == (1 if granularity == "response" else 2)
 
 
 def test_only_the_first_sentences_are_aligned_where_asked(collect):
@@ -295,7 +292,7 @@ def test_every_sentence_leaves_a_record(collect, tmp_path):
 
 
 def test_unknown_options_are_refused():
-    with pytest.raises(ConfigurationError, match="lookahed.*lookahead"):
+    with pytest.raises(ConfigurationError, match=r"lookahed.*lookahead"):
         build_graph(ScriptedChatModel("x"), ALIGNER, lookahed=3)
 
 

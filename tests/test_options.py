@@ -68,9 +68,7 @@ def test_an_option_of_the_upstreams_client_is_refused_where_it_would_have_no_eff
     from langchain_openai import ChatOpenAI
 
     with pytest.raises(ConfigurationError, match=r"ChatOpenAI\(api_key=\.\.\.\)"):
-        StreamAlignedChat(
-            ChatOpenAI(api_key="x", model="m"), AcceptAligner(), api_key="y", continuation="instruct"
-        )
+        StreamAlignedChat(ChatOpenAI(api_key="x", model="m"), AcceptAligner(), api_key="y", continuation="instruct")
 
 
 def test_options_of_a_call_are_forwarded_to_every_upstream_call(collect):

@@ -123,10 +123,7 @@ def test_an_upstream_that_cannot_continue_is_not_asked_again_at_the_end(collect)
 
 def test_an_upstream_that_has_no_more_to_say_ends_the_reply(collect):
     upstream = ScriptedChatModel(["Bad one. Two.", [AIMessageChunk(content="")]])
-    assert (
-        text_of(collect(StreamAlignedChat(upstream, ReplaceAligner({"Bad": "Good"})), "Go on."))
-        == "Good one."
-    )
+    assert text_of(collect(StreamAlignedChat(upstream, ReplaceAligner({"Bad": "Good"})), "Go on.")) == "Good one."
 
 
 def test_without_feedback_corrections_are_shown_and_the_stream_goes_on(collect):
@@ -159,9 +156,7 @@ def test_a_text_that_repeats_itself_is_no_error(collect):
 
 
 def test_an_upstream_that_echoes_the_prefix_is_cut(collect, caplog):
-    upstream = ScriptedChatModel(
-        ["The weather is bad today. Two.", "The weather is good today. Two goes on."]
-    )
+    upstream = ScriptedChatModel(["The weather is bad today. Two.", "The weather is good today. Two goes on."])
     chunks = collect(StreamAlignedChat(upstream, ReplaceAligner({"bad": "good"})), "Go on.")
     assert text_of(chunks) == "The weather is good today. Two goes on."
     assert chunks[-1].response_metadata["stream_aligner"]["repeated_characters_cut"] > 0
@@ -214,14 +209,14 @@ def test_the_prefix_an_aligner_sees_is_the_released_text(collect):
 
 def test_waiting_drafts_are_handed_over_together_to_an_aligner_that_takes_many(collect):
     class Joint(AcceptAligner):
-        batches = []
+        def __init__(self):
+            self.batches = []
 
         def correct_many(self, drafts):
             self.batches.append([(draft.prefix, draft.text) for draft in drafts])
             return [Correction(draft.text) for draft in drafts]
 
     aligner = Joint()
-    aligner.batches = []
     sentences = [f"Sentence number {n}." for n in range(40)]
     text = " ".join(sentences)
     upstream = ScriptedChatModel([[AIMessageChunk(content=text)]])

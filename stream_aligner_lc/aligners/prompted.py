@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -9,7 +10,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from stream_aligner_lc.aligners.base import Aligner
-from stream_aligner_lc.corrections import Correction, Draft
+from stream_aligner_lc.corrections import Correction, Draft, tokens_of
 from stream_aligner_lc.errors import AlignerError, ConfigurationError
 from stream_aligner_lc.prompts import DEFAULT_POLICY, parse_answer, render_instructions, render_request
 
@@ -37,20 +38,22 @@ class PromptedAligner(Aligner):
 
     def invoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
         """Ask until an answer keeps to the protocol."""
-        prompt = self._prompt(input)
+        prompt, tokens = self._prompt(input), 0
         for _ in range(self.attempts):
             answer = self.llm.invoke(prompt, config, **kwargs)
+            tokens += tokens_of(answer)
             if correction := parse_answer(answer.text):
-                return correction
+                return replace(correction, tokens=tokens)
         raise self._unusable(answer)
 
     async def ainvoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
         """Ask until an answer keeps to the protocol."""
-        prompt = self._prompt(input)
+        prompt, tokens = self._prompt(input), 0
         for _ in range(self.attempts):
             answer = await self.llm.ainvoke(prompt, config, **kwargs)
+            tokens += tokens_of(answer)
             if correction := parse_answer(answer.text):
-                return correction
+                return replace(correction, tokens=tokens)
         raise self._unusable(answer)
 
     @property

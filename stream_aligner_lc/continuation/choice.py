@@ -10,9 +10,7 @@ from stream_aligner_lc.continuation.strategies import Continuation, Custom, Cust
 from stream_aligner_lc.errors import ConfigurationError
 
 
-def choose_continuation(
-    llm: Runnable[Any, Any], continuation: str | CustomContinuation = "auto"
-) -> Continuation:
+def choose_continuation(llm: Runnable[Any, Any], continuation: str | CustomContinuation = "auto") -> Continuation:
     """Choose the way of continuing for `llm`: a chat model, or a binding, retry or fallbacks of some.
 
     `"auto"` takes what the model's class declares as `stream_aligner_continuation`, else what is known of its

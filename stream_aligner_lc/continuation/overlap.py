@@ -179,9 +179,7 @@ def _last_start(lines: str) -> int:
         width += columns(lines[place])
     starts = [place] if width >= _LEAD_IN else []
     if not _in_code(lines):
-        starts += [
-            start for start in (_sentence_start(lines), lines.rfind("\n") + 1) if _is_unit(lines, start)
-        ]
+        starts += [start for start in (_sentence_start(lines), lines.rfind("\n") + 1) if _is_unit(lines, start)]
     return max(starts, default=-1)
 
 

@@ -152,9 +152,7 @@ PROVIDERS = (
         "excludes prefill (Anthropic's documentation).",
     ),
     Provider(("ChatBedrock", "ChatBedrockConverse", "BedrockChat"), bedrock, "As the model that is served."),
-    Provider(
-        ("ChatDeepSeek",), deepseek, "DeepSeek's guide, chat prefix completion: `prefix: true` and `/beta`."
-    ),
+    Provider(("ChatDeepSeek",), deepseek, "DeepSeek's guide, chat prefix completion: `prefix: true` and `/beta`."),
     Provider(
         ("ChatMistralAI",),
         prefix_flag,
@@ -165,9 +163,7 @@ PROVIDERS = (
         prefill,
         "A trailing assistant message is continued (maintainers, ollama/ollama#6778).",
     ),
-    Provider(
-        ("ChatGroq",), prefill, "console.groq.com/docs/prefilling: a trailing assistant message is continued."
-    ),
+    Provider(("ChatGroq",), prefill, "console.groq.com/docs/prefilling: a trailing assistant message is continued."),
     Provider(
         ("ChatGoogleGenerativeAI", "ChatVertexAI"),
         instruct,
@@ -179,9 +175,7 @@ PROVIDERS = (
         instruct_and_warn,
         "They serve many models; no statement found.",
     ),
-    Provider(
-        ("BaseChatOpenAI", "ChatOpenAI"), openai, "As AzureChatOpenAI at OpenAI; else as the server decides."
-    ),
+    Provider(("BaseChatOpenAI", "ChatOpenAI"), openai, "As AzureChatOpenAI at OpenAI; else as the server decides."),
     Provider(
         ("ChatHuggingFace",),
         instruct_and_warn,
@@ -212,7 +206,5 @@ def named(name: str, leaf: Leaf, *, option: str = "continuation") -> Continuatio
     """Return the strategy of that name for one model."""
     if name not in NAMED:
         allowed = ", ".join(f'"{known}"' for known in NAMED)
-        raise ConfigurationError(
-            f'`{option}` must be "auto" or one of {allowed}, or a function, got {name!r}.'
-        )
+        raise ConfigurationError(f'`{option}` must be "auto" or one of {allowed}, or a function, got {name!r}.')
     return NAMED[name](leaf)

@@ -15,9 +15,7 @@ class GrowingSearch:
         self._can_start = can_start
         self._last_start = last_start
         self._pattern: list[str] = []
-        self._borders: list[
-            int
-        ] = []  # per length of the pattern: its longest proper prefix that is also its suffix
+        self._borders: list[int] = []  # per length of the pattern: its longest proper prefix that is also its suffix
         self._place = 0
         self._dead = not text
         self._led: int | None = None

@@ -22,9 +22,7 @@ from stream_aligner_lc.errors import ConfigurationError
 class UnknownChat(BaseChatModel):
     """A chat model that no table knows."""
 
-    def _generate(
-        self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
-    ) -> ChatResult:
+    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
         return ChatResult(generations=[ChatGeneration(message=AIMessage("Yes."))])
 
     @property
@@ -150,9 +148,7 @@ KNOWN = {
         "instruct",
     ),
     "alternatives alike": (
-        lambda: ChatOllama(model="a").configurable_alternatives(
-            ConfigurableField("m"), b=ChatOllama(model="b")
-        ),
+        lambda: ChatOllama(model="a").configurable_alternatives(ConfigurableField("m"), b=ChatOllama(model="b")),
         "prefill",
     ),
     "alternatives of two sorts": (
@@ -240,9 +236,7 @@ def test_a_wrong_declaration_names_the_class_that_made_it():
 
 
 def test_a_named_prefix_flag_needs_deepseeks_beta_endpoint():
-    with pytest.raises(
-        ConfigurationError, match=r"beta endpoint.*'https://api\.deepseek\.com/v1/'.*instruct"
-    ):
+    with pytest.raises(ConfigurationError, match=r"beta endpoint.*'https://api\.deepseek\.com/v1/'.*instruct"):
         choose_continuation(deepseek("https://api.deepseek.com/v1"), "prefix-flag")
 
 

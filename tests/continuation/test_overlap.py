@@ -225,9 +225,7 @@ def test_the_search_finds_the_longest_end_that_the_stream_begins_with(text, stre
             search.push(character)
     places = [place for place in range(last_start + 1) if place == 0 or place in starts]
     found = [len(text) - place for place in places if text[place:] and stream.startswith(text[place:])]
-    waiting = [
-        place for place in places if len(text) - place > len(stream) and text[place:].startswith(stream)
-    ]
+    waiting = [place for place in places if len(text) - place > len(stream) and text[place:].startswith(stream)]
     # A longer end that the stream has not finished yet goes before a shorter one that it has.
     if waiting and (not found or len(text) - waiting[0] > found[0]):
         assert search.alive

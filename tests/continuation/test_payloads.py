@@ -74,9 +74,7 @@ def request_for(
     prefix: str = PREFIX,
     **kwargs: Any,
 ) -> Request:
-    return choose_continuation(llm, continuation).request(
-        messages or [HumanMessage(QUESTION)], prefix, kwargs
-    )
+    return choose_continuation(llm, continuation).request(messages or [HumanMessage(QUESTION)], prefix, kwargs)
 
 
 @pytest.mark.filterwarnings("ignore:ChatOpenAI talks to")

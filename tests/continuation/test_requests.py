@@ -98,10 +98,7 @@ def test_an_instruction_puts_a_reply_after_a_finished_turn_in_a_paragraph_of_its
 
 
 def test_an_empty_begun_turn_is_filled_without_a_gap():
-    assert (
-        request("instruct", [HumanMessage("Why?"), AIMessage("")], "It rains.").messages[1].text
-        == "It rains."
-    )
+    assert request("instruct", [HumanMessage("Why?"), AIMessage("")], "It rains.").messages[1].text == "It rains."
 
 
 def test_a_turn_that_calls_tools_is_left_alone():

@@ -1,0 +1,105 @@
+"""What a reply cost, and what its last chunk says of it. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
+from langchain_core.messages.ai import UsageMetadata, add_ai_message_chunks, add_usage
+
+from stream_aligner_lc.options import LoopOptions
+from stream_aligner_lc.state import EndPiece, Progress
+
+# Where providers say why a reply ended.
+FINISH_KEYS = ("finish_reason", "stop_reason", "done_reason")
+_CUT_OFF = {"length", "max_tokens", "MAX_TOKENS", "model_length", "content_filter", "refusal", "SAFETY"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What the ledger must know of the run: the options, the bounds of the whole reply, and names to report."""
+
+    options: LoopOptions
+    stop: Sequence[str] = ()
+    max_tokens: int | None = None
+    exact: bool = True
+    """Whether the upstream continues a prefix (`Continuation.exact`)."""
+    names: dict[str, str] | None = None
+    """Reported as they are: the aligner, the continuation."""
+    model_name: str = ""
+
+
+def account(progress: Progress, end: EndPiece) -> None:
+    """Add what one upstream call cost."""
+    progress["overlap"] += end["overlap"]
+    if end["usage"] is not None and end["natural"]:
+        progress["usage"] = add_usage(progress["usage"], end["usage"])
+        return
+    # A call that was closed never reports what it wrote, at most what it read.
+    known = end["usage"] or end["estimate"]
+    output = max(known["output_tokens"], end["estimate"]["output_tokens"])
+    total = known["input_tokens"] + output
+    cost = UsageMetadata(input_tokens=known["input_tokens"], output_tokens=output, total_tokens=total)
+    progress["estimate"] = add_usage(progress["estimate"], cost)
+
+
+def was_cut_off(end: EndPiece) -> bool:
+    """Say whether the provider ended the call before its text was complete."""
+    return any(end["metadata"].get(key) in _CUT_OFF for key in FINISH_KEYS)
+
+
+def final_chunk(progress: Progress, terms: Terms) -> AIMessageChunk:
+    """Return the last, empty chunk of a reply: usage, metadata and totals, each on this chunk alone."""
+    metadata = dict(progress["metadata"])
+    if terms.model_name:
+        metadata.setdefault("model_name", terms.model_name)
+    if reason := progress["finish"]:
+        metadata.update({key: reason for key in FINISH_KEYS if key in metadata}, finish_reason=reason)
+    metadata["stream_aligner"] = totals(progress, terms.names or {})
+    usage = progress["usage"]
+    return AIMessageChunk(
+        content="" if progress["block"] is None else [],
+        response_metadata=metadata,
+        usage_metadata=add_usage(usage, progress["estimate"]) if usage is not None else None,
+        chunk_position="last",
+    )
+
+
+def whole_message(pieces: Sequence[Any], reply_id: str) -> AIMessage:
+    """Return the message that the released pieces, strings and wrapped chunks, add up to."""
+    chunks: list[AIMessageChunk] = []
+    strings: list[str] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            strings.append(piece)
+            continue
+        if strings:
+            chunks.append(AIMessageChunk(content="".join(strings)))
+            strings = []
+        chunks.append(piece["chunk"])
+    message = message_chunk_to_message(add_ai_message_chunks(chunks[0], *chunks[1:]))
+    assert isinstance(message, AIMessage), "a sum of AI message chunks is an AI message"
+    message.id = reply_id
+    return message
+
+
+def totals(progress: Progress, names: dict[str, str]) -> dict[str, Any]:
+    """Return what `response_metadata["stream_aligner"]` says of a reply."""
+    usage = add_usage(progress["usage"], progress["estimate"])
+    return {
+        "sentences": dict(progress["verdicts"]),
+        "upstream_calls": progress["calls"],
+        "restarts": progress["restarts"],
+        "upstream_tokens": {
+            "input": usage["input_tokens"],
+            "output": usage["output_tokens"],
+            "estimated": progress["estimate"]["total_tokens"] > 0,
+        },
+        "aligner_tokens": progress["aligner_tokens"],
+        "aligner_seconds": round(progress["aligner_seconds"], 6),
+        "seconds": round(progress["seconds"], 6),
+        "repeated_characters_cut": progress["overlap"],
+        **names,
+    }
