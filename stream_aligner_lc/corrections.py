@@ -92,11 +92,15 @@ def tokens_of(answer: object) -> int:
 
 
 class Decision(NamedTuple):
-    """What becomes of one draft: its verdict, the text to release (no outer whitespace), and an end if any."""
+    """What becomes of one draft."""
 
     verdict: Verdict
     text: str
+    """What to release, without outer whitespace."""
     finish: str | None = None
+    """Why the reply ends with it, if it does."""
+    error: str | None = None
+    """What the aligner failed with, where the reply goes on all the same."""
 
 
 def unusable(draft: str, text: str) -> str | None:
@@ -144,7 +148,7 @@ def _fault(draft: str, answer: Correction) -> AlignerError | None:
 
 def _failed(draft: str, fault: Exception, policy: OnAlignerError) -> Decision:
     if policy == "keep":
-        return Decision("kept", draft)
+        return Decision("kept", draft, error=repr(fault))
     if policy == "stop":
-        return Decision("removed", "", "aligner_error")
+        return Decision("removed", "", "aligner_error", repr(fault))
     raise fault

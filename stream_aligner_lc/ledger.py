@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from stream_aligner_lc.accounts import Terms, account, final_chunk, was_cut_off, whole_message
 from stream_aligner_lc.content import places_taken, text_chunk
 from stream_aligner_lc.continuation import join
-from stream_aligner_lc.corrections import Decision, Draft, Verdict
+from stream_aligner_lc.corrections import Decision, Draft
 from stream_aligner_lc.echo import judge_opening
 from stream_aligner_lc.errors import UpstreamError
 from stream_aligner_lc.state import (
@@ -40,7 +40,7 @@ class Ledger:
 
     def __init__(self, state: ReplyState, terms: Terms, messages: Sequence[BaseMessage]) -> None:
         progress = state.get("progress")
-        self._is_new = progress is None or progress["reply_to"] != last_id(messages)
+        self._is_new = progress is None or _is_over(progress) or progress["reply_to"] != last_id(messages)
         self._terms = terms
         self.progress: Progress = new_progress(messages) if self._is_new or progress is None else {**progress}
         self.messages = messages
@@ -50,13 +50,13 @@ class Ledger:
         self._chunks: list[AIMessageChunk] = []
         self._verdicts: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []
-        self.num_dropped = 0
-        """Drafts that were dropped because they repeat what was said."""
+        self.num_settled = 0
+        """Drafts that this step settled, and that the upstream need not wait for any more."""
 
     @property
     def is_over(self) -> bool:
         """Whether the reply has ended."""
-        return self.progress["finish"] is not None
+        return _is_over(self.progress)
 
     @property
     def text(self) -> str:
@@ -100,10 +100,11 @@ class Ledger:
         """Give the first waiting draft its verdict."""
         piece = self._waiting.pop(0)
         assert piece["type"] == "draft", "only drafts are judged"
+        self.num_settled += 1
         progress = self.progress
         progress["aligner_seconds"] += seconds
         progress["aligner_tokens"] += tokens
-        self._note_verdict(piece, decision.verdict, decision.text, seconds=seconds, tokens=tokens)
+        self._note_verdict(piece, decision, seconds=seconds, tokens=tokens)
         progress["removed_in_a_row"] = progress["removed_in_a_row"] + 1 if decision.verdict == "removed" else 0
         if decision.text:
             self._release(piece, decision.text, as_written=decision.verdict in ("accepted", "kept"))
@@ -140,7 +141,6 @@ class Ledger:
             self._chunks.append(final)
             pieces = [*self._before, *self._new, {"chunk": final}]
             update["messages"] = [whole_message(pieces, progress["reply_id"])]
-            progress["reply_to"] = f"{len(self.messages) + 1}:{progress['reply_id']}"
         if self._new or self._is_new:
             update["released"] = [None, *self._new] if self._is_new else self._new
         progress["ready"] = not (self.is_over or progress["restart"]) and bool(self._next_drafts())
@@ -198,7 +198,7 @@ class Ledger:
                 self._wait(SpacePiece(type="space", text=piece["trail"], block=piece["block"]))
                 for each in rest:
                     self._wait(each)
-                self.num_dropped += 1
+                self.num_settled += 1
                 progress["repeated"] += 1
                 progress["overlap"] += len(piece["text"])
                 progress["opening"] = opening == "repeated"
@@ -240,6 +240,7 @@ class Ledger:
                 if self._needs_verdict(piece) and not self.progress["drain"]:
                     return
             del self._waiting[0]
+            self.num_settled += piece["type"] == "draft" and piece["kind"] not in self._terms.options.skip
             self._pass(piece)
 
     def _pass(self, piece: Piece) -> None:
@@ -254,7 +255,7 @@ class Ledger:
             self.progress["held"] += piece["text"]
             self.progress["block"] = self.progress["block"] or piece["block"]
         elif piece["type"] == "draft":
-            self._note_verdict(piece, "skipped", piece["text"])
+            self._note_verdict(piece, Decision("skipped", piece["text"]))
             self._release(piece, piece["text"], as_written=True)
             self.progress["index"] += not piece["cut"]
 
@@ -297,7 +298,8 @@ class Ledger:
     def _until_stop(self, text: str) -> str:
         if not self._terms.stop:
             return text
-        tail = self.text[1 - max(map(len, self._terms.stop)) or None :]
+        reach = max(map(len, self._terms.stop)) - 1
+        tail = self.text[-reach:] if reach else ""
         found = [(tail + text).find(stop, max(len(tail) - len(stop) + 1, 0)) for stop in self._terms.stop]
         ends = [end for end in found if end >= 0]
         if not ends:
@@ -342,10 +344,8 @@ class Ledger:
         if progress["held"] and not (is_between or progress["removed_in_a_row"] or progress["drain"]):
             self._let_out(progress["held"], progress["block"], {})
 
-    def _note_verdict(
-        self, piece: DraftPiece, verdict: Verdict, text: str, *, seconds: float = 0.0, tokens: int = 0
-    ) -> None:
-        progress = self.progress
+    def _note_verdict(self, piece: DraftPiece, decision: Decision, *, seconds: float = 0.0, tokens: int = 0) -> None:
+        progress, verdict = self.progress, decision.verdict
         if verdict != "skipped" or not piece["cut"]:
             progress["verdicts"] = {**progress["verdicts"], verdict: progress["verdicts"].get(verdict, 0) + 1}
         self._verdicts.append({"index": progress["index"], "verdict": verdict, "kind": piece["kind"]})
@@ -356,13 +356,18 @@ class Ledger:
                 "kind": piece["kind"],
                 "verdict": verdict,
                 "draft": piece["text"],
-                "text": text,
+                "text": decision.text,
+                "error": decision.error,
                 "upstream_call": progress["calls"],
                 "draft_tokens": piece["tokens"],
                 "aligner_tokens": tokens,
                 "aligner_seconds": round(seconds, 6),
             }
         )
+
+
+def _is_over(progress: Progress) -> bool:
+    return progress["finish"] is not None
 
 
 def _sentences(released: Sequence[Any]) -> list[str]:

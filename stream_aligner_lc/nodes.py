@@ -68,7 +68,7 @@ class UpstreamNode(Runnable[ReplyState, dict[str, Any]]):
         ledger = Ledger(input, run.terms, run.conversation(input))
         call = self._call(ledger, ensure_config(config))
         ledger.receive(run.upstream.take(call))
-        run.upstream.judged(ledger.num_dropped)
+        run.upstream.judged(ledger.num_settled)
         if ledger.is_over:
             run.upstream.leave()
             ledger.account(run.upstream.reports())
@@ -80,7 +80,7 @@ class UpstreamNode(Runnable[ReplyState, dict[str, Any]]):
         ledger = Ledger(input, run.terms, run.conversation(input))
         call = self._call(ledger, ensure_config(config))
         ledger.receive(await run.upstream.atake(call))
-        run.upstream.judged(ledger.num_dropped)
+        run.upstream.judged(ledger.num_settled)
         if ledger.is_over:
             await run.upstream.aleave()
             ledger.account(run.upstream.reports())
@@ -220,8 +220,8 @@ def _judge(
         judged += 1
         if decision.verdict not in ("accepted", "kept") or ledger.is_over:
             break
-    run.upstream.judged(judged)
     ledger.settle()
+    run.upstream.judged(ledger.num_settled)
     if options.on_record is not None:
         for record in ledger.records:
             options.on_record(record)

@@ -62,6 +62,7 @@ class Buffer:
         return pieces
 
     def judged(self, count: int) -> None:
+        # A draft that needs no verdict was never counted, but is settled like the others.
         self._unjudged = max(self._unjudged - count, 0)
 
 

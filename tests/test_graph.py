@@ -254,6 +254,36 @@ def test_only_the_first_sentences_are_aligned_where_asked(collect):
     }
 
 
+def test_a_long_rest_runs_free_to_its_end(collect):
+    text = "Some sentence. " * 200
+    chat = StreamAlignedChat(ScriptedChatModel(text), AcceptAligner(), align_first=2, lookahead=0)
+    assert "".join(chunk.text for chunk in collect(chat, "Go on.")) == text
+
+
+def test_text_that_follows_a_replaced_sentence_gives_way_to_a_tool_call(collect):
+    call = AIMessage("", tool_calls=[{"name": "look", "args": {"at": "it"}, "id": "1"}])
+    upstream = ScriptedChatModel([["Bad idea. " + "Stale sentence. " * 30, call]])
+    chat = StreamAlignedChat(upstream, ReplaceAligner({"Bad": "Good"}), granularity="paragraph", lookahead=0)
+    message = sum_of(collect(chat, "Go on."))
+    assert [(call["name"], call["args"]) for call in message.tool_calls] == [("look", {"at": "it"})]
+
+
+def sum_of(chunks):
+    message = chunks[0]
+    for chunk in chunks[1:]:
+        message += chunk
+    return message
+
+
+@pytest.mark.parametrize("stop", [["!"], ["END"], ["good"], [" Two"]])
+def test_stop_sequences_hold_for_the_released_text(collect, stop):
+    chat = StreamAlignedChat(ScriptedChatModel("One is bad. Two! Three END four."), ReplaceAligner({"bad": "good"}))
+    chunks = collect(chat, "Go on.", stop=stop)
+    whole = "One is good. Two! Three END four."
+    assert "".join(chunk.text for chunk in chunks).rstrip() == whole[: whole.index(stop[0])].rstrip()
+    assert chunks[-1].response_metadata["finish_reason"] == "stop"
+
+
 def test_code_passes_line_by_line_without_the_aligner(collect):
     text = "Look:\n\n```python\nx = 'bad'\ny = 2\n```\n\nThat was bad."
     aligner = ReplaceAligner({"bad": "good"})
