@@ -7,26 +7,25 @@
 ['Cats meow.', ' Dogs too.', '']
 """
 
-from stream_aligner_lc.aligners import (
-    AcceptAligner,
-    Aligner,
-    FunctionAligner,
-    PromptedAligner,
-    RunnableAligner,
-)
-from stream_aligner_lc.chat_model import StreamAlignedChat
-from stream_aligner_lc.corrections import Correction, Draft, Verdict
-from stream_aligner_lc.errors import (
-    AlignerError,
-    AlignerTimeout,
-    ConfigurationError,
-    StreamAlignerError,
-    UpstreamError,
-)
-from stream_aligner_lc.graph import build_graph
-from stream_aligner_lc.recorders import JsonlRecorder
-from stream_aligner_lc.segmentation import Segment, Segmenter
+from importlib import import_module
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from stream_aligner_lc.aligners import AcceptAligner, Aligner, FunctionAligner, PromptedAligner, RunnableAligner
+    from stream_aligner_lc.chat_model import StreamAlignedChat
+    from stream_aligner_lc.corrections import Correction, Draft, Verdict
+    from stream_aligner_lc.errors import (
+        AlignerError,
+        AlignerTimeout,
+        ConfigurationError,
+        StreamAlignerError,
+        UpstreamError,
+    )
+    from stream_aligner_lc.graph import build_graph
+    from stream_aligner_lc.recorders import JsonlRecorder
+    from stream_aligner_lc.segmentation import Segment, Segmenter, segment
+
+__version__ = "0.1.0"
 __all__ = [
     "AcceptAligner",
     "Aligner",
@@ -46,5 +45,29 @@ __all__ = [
     "UpstreamError",
     "Verdict",
     "build_graph",
+    "segment",
 ]
-__version__ = "0.1.0"
+
+# Who only cuts sentences should not wait for LangGraph: a name is imported when it is first asked for.
+_HOMES = {
+    "aligners": ("AcceptAligner", "Aligner", "FunctionAligner", "PromptedAligner", "RunnableAligner"),
+    "chat_model": ("StreamAlignedChat",),
+    "corrections": ("Correction", "Draft", "Verdict"),
+    "errors": ("AlignerError", "AlignerTimeout", "ConfigurationError", "StreamAlignerError", "UpstreamError"),
+    "graph": ("build_graph",),
+    "recorders": ("JsonlRecorder",),
+    "segmentation": ("Segment", "Segmenter", "segment"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    thing: object = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = thing
+    return thing
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -202,8 +202,7 @@ def _judge(
             released=drafts[0].prefix,
         )
         given = [fault]
-    judged = 0
-    for draft, answer in zip(drafts, given, strict=False):
+    for judged, (draft, answer) in enumerate(zip(drafts, given, strict=False)):
         try:
             decision = _decision(draft, answer, run)
         except AlignerError:
@@ -217,7 +216,6 @@ def _judge(
             tokens=answer.tokens if isinstance(answer, Correction) else 0,
             tool_call_seen=run.upstream.tool_call_seen,
         )
-        judged += 1
         if decision.verdict not in ("accepted", "kept") or ledger.is_over:
             break
     ledger.settle()

@@ -68,20 +68,33 @@ def test_the_exported_names_are_the_documented_ones():
         thing = getattr(stream_aligner_lc, name)
         assert name == "Verdict" or thing.__doc__, name
     assert stream_aligner_lc.__all__ == sorted(stream_aligner_lc.__all__)
+    assert set(stream_aligner_lc.__all__) <= set(dir(stream_aligner_lc))
 
 
 def test_importing_loads_nothing_heavy():
     heavy = "('torch', 'transformers', 'openai', 'tiktoken', 'langchain', 'numpy', 'yaml')"
-    code = f"import sys, stream_aligner_lc; print([name for name in {heavy} if name in sys.modules])"
+    loaded = f"[name for name in {heavy} if name in sys.modules]"
+    code = f"import sys; from stream_aligner_lc import StreamAlignedChat; print({loaded})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert done.stderr == ""
 
 
+def test_cutting_sentences_needs_no_langchain():
+    code = "import sys; from stream_aligner_lc import Segmenter; print('langchain_core' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'StreamAlignedChatt'"):
+        stream_aligner_lc.StreamAlignedChatt  # noqa: B018
+
+
 def test_importing_brings_few_modules_beside_those_of_langchain_and_langgraph():
     code = (
         "import sys, langchain_core.language_models.chat_models, langgraph.graph; before = set(sys.modules);"
-        "import stream_aligner_lc; new = {name for name in set(sys.modules) - before};"
+        "from stream_aligner_lc import StreamAlignedChat; new = {name for name in set(sys.modules) - before};"
         "print([name for name in new if not name.startswith('stream_aligner_lc')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
