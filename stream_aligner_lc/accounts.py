@@ -9,6 +9,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_core.messages.ai import UsageMetadata, add_ai_message_chunks, add_usage
 
+from stream_aligner_lc.content import joined_blocks
 from stream_aligner_lc.options import LoopOptions
 from stream_aligner_lc.state import EndPiece, Progress
 
@@ -36,9 +37,11 @@ def account(progress: Progress, end: EndPiece) -> None:
     progress["overlap"] += end["overlap"]
     if end["usage"] is not None and end["natural"]:
         progress["usage"] = add_usage(progress["usage"], end["usage"])
+        progress["reports"] = True
         return
     # A call that was closed never reports what it wrote, at most what it read.
     known = end["usage"] or end["estimate"]
+    progress["reports"] = progress["reports"] or end["usage"] is not None
     output = max(known["output_tokens"], end["estimate"]["output_tokens"])
     total = known["input_tokens"] + output
     cost = UsageMetadata(input_tokens=known["input_tokens"], output_tokens=output, total_tokens=total)
@@ -58,11 +61,11 @@ def final_chunk(progress: Progress, terms: Terms) -> AIMessageChunk:
     if reason := progress["finish"]:
         metadata.update({key: reason for key in FINISH_KEYS if key in metadata}, finish_reason=reason)
     metadata["stream_aligner"] = totals(progress, terms.names or {})
-    usage = progress["usage"]
+    usage = add_usage(progress["usage"], progress["estimate"]) if progress["reports"] else None
     return AIMessageChunk(
         content="" if progress["block"] is None else [],
         response_metadata=metadata,
-        usage_metadata=add_usage(usage, progress["estimate"]) if usage is not None else None,
+        usage_metadata=usage,
         chunk_position="last",
     )
 
@@ -82,6 +85,7 @@ def whole_message(pieces: Sequence[Any], reply_id: str) -> AIMessage:
     message = message_chunk_to_message(add_ai_message_chunks(chunks[0], *chunks[1:]))
     assert isinstance(message, AIMessage), "a sum of AI message chunks is an AI message"
     message.id = reply_id
+    message.content = joined_blocks(message.content)
     return message
 
 

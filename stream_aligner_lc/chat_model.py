@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing, closing
-from typing import Any, Self, cast
+from copy import deepcopy
+from typing import Any, NamedTuple, Self, cast
 from uuid import uuid4
 
 from langchain_core.callbacks import (
@@ -23,13 +24,14 @@ from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, 
 from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
 
 from stream_aligner_lc.errors import ConfigurationError
-from stream_aligner_lc.graph import AlignedGraph, Recipe, compile_graph, recipe_of
+from stream_aligner_lc.graph import AlignedGraph, Recipe, as_stop, compile_graph, recipe_of
 from stream_aligner_lc.models import (
     bound_kwargs,
     chat_model_of,
     declares,
     identity_of,
     is_plain,
+    model_name_of,
     substituted,
     with_tools,
 )
@@ -38,6 +40,16 @@ from stream_aligner_lc.reply import Caller, Reply
 
 # Options of chat models that go with every call of the upstream.
 FORWARDED = ("temperature", "max_tokens", "timeout", "stop", "max_retries", "api_key")
+
+
+# What the loop is made of; the forwarded options among it.
+_PARTS = ("llm", "aligner", "continuation", "observers", *FORWARDED, *sorted(LoopOptions.names()))
+
+
+class _Loop(NamedTuple):
+    parts: tuple[Any, ...]
+    recipe: Recipe
+    graph: AlignedGraph
 
 
 class StreamAlignedChat(BaseChatModel):
@@ -59,37 +71,38 @@ class StreamAlignedChat(BaseChatModel):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
+    # `LoopOptions` checks the options, in every place the same; pydantic would turn a "no" into False.
     llm: SkipValidation[Any]
     """The upstream."""
     aligner: SkipValidation[Any] = None
     """What corrects; None: the model that STREAM_ALIGNER_MODEL names, else the upstream itself, with a warning."""
-    granularity: str = "sentence"
+    granularity: SkipValidation[str] = "sentence"
     """What is corrected at once: "sentence", "paragraph", or "response" (the original Aligner)."""
     continuation: SkipValidation[Any] = "auto"
     """How the upstream is asked to go on: "auto", or the name of a strategy (see `choose_continuation`)."""
-    lookahead: int = 2
+    lookahead: SkipValidation[int] = 2
     """How many finished sentences the upstream may be ahead; 0 stops reading while the aligner works."""
-    feedback: bool = True
+    feedback: SkipValidation[bool] = True
     """Whether the upstream goes on from corrections. False: they are shown, and it is never restarted."""
-    align_first: int | None = None
+    align_first: SkipValidation[int | None] = None
     """Align only so many sentences, and let the rest run free."""
     skip: SkipValidation[Collection[str]] = DEFAULT_SKIP
     """Kinds of segment that pass as they arrive."""
-    on_aligner_error: str = "raise"
+    on_aligner_error: SkipValidation[str] = "raise"
     """"raise", "keep" (show the draft), or "stop" (end the reply, `finish_reason="aligner_error"`)."""
     aligner_timeout: SkipValidation[float | None] = None
     """Seconds that the aligner may take for one call."""
-    upstream_retries: int = 2
+    upstream_retries: SkipValidation[int] = 2
     """How often in a row a fault in mid-reply is retried from the released text."""
-    max_restarts: int = 64
+    max_restarts: SkipValidation[int] = 64
     """After so many restarts the reply ends, `finish_reason="max_restarts"`."""
-    max_sentences: int | None = None
+    max_sentences: SkipValidation[int | None] = None
     """The reply ends after so many sentences, `finish_reason="length"`."""
-    lang: str | None = None
+    lang: SkipValidation[str | None] = None
     """Language of the replies, a code such as "de": sharpens where sentences end."""
-    end_on_accept: bool = False
+    end_on_accept: SkipValidation[bool] = False
     """Whether an aligner may end the reply with a sentence that it accepts."""
-    reasoning: str = "pass"
+    reasoning: SkipValidation[str] = "pass"
     """"pass" lets reasoning blocks through unaligned, "drop" withholds them."""
     on_record: SkipValidation[Callable[[Record], None] | None] = Field(default=None, exclude=True)
     """Called with one record per sentence; see `JsonlRecorder`."""
@@ -105,10 +118,9 @@ class StreamAlignedChat(BaseChatModel):
     streaming: bool = True
     """False makes `stream` answer with one chunk, as for every chat model."""
 
-    _recipe: Recipe = PrivateAttr()
-    _graph: AlignedGraph = PrivateAttr()
+    _made: _Loop | None = PrivateAttr(default=None)
     _caller: Caller | None = PrivateAttr(default=None)
-    _open: list[Any] = PrivateAttr(default_factory=list)
+    _open: list[AsyncGenerator[ChatGenerationChunk]] = PrivateAttr(default_factory=list)
 
     def __init__(self, llm: Any = None, aligner: Any = None, **options: Any) -> None:
         if unknown := set(options) - set(type(self).model_fields):
@@ -116,23 +128,49 @@ class StreamAlignedChat(BaseChatModel):
             raise ConfigurationError(
                 f"Unknown option {', '.join(map(repr, sorted(unknown)))}. The options are: {known}."
             )
-        recipe = recipe_of(
-            llm,
-            aligner,
-            continuation=options.get("continuation", "auto"),
-            observers=options.get("observers", ()),
-            stop=_as_list(options.get("stop")),
-            forward=_forwarded(llm, options),
-            **{name: options[name] for name in LoopOptions.names() & set(options)},
-        )
-        super().__init__(llm=llm, aligner=recipe.aligner, **options)  # type: ignore[call-arg]  # pydantic's fields
-        self._recipe = recipe
-        self._graph = compile_graph(recipe, checkpointer=False)
+        super().__init__(llm=llm, aligner=None, **options)  # type: ignore[call-arg]  # pydantic's fields
+        self.aligner = aligner
+        self.aligner = self._loop.recipe.aligner
+
+    @property
+    def _loop(self) -> _Loop:
+        # The loop is made of the fields, so whoever changes one of them (by assignment, `model_copy`, unpickling)
+        # gets another loop, and nothing is ever ignored silently.
+        parts = tuple(getattr(self, name) for name in _PARTS)
+        if self._made is None or any(one is not other for one, other in zip(self._made.parts, parts, strict=True)):
+            recipe = recipe_of(
+                self.llm,
+                self.aligner,
+                continuation=self.continuation,
+                observers=self.observers,
+                stop=as_stop(self.stop),
+                forward=_forwarded(self),
+                **{name: getattr(self, name) for name in LoopOptions.names()},
+            )
+            self._made = _Loop(parts, recipe, compile_graph(recipe, checkpointer=False))
+        return self._made
+
+    def __getstate__(self) -> dict[Any, Any]:
+        return {**super().__getstate__(), "__pydantic_private__": None}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        self.model_post_init(None)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        copied = self.model_copy()
+        copied.__dict__.update({name: deepcopy(value, memo) for name, value in vars(self).items()})
+        return copied
 
     @property
     def graph(self) -> AlignedGraph:
         """The loop inside, to look at or to draw."""
-        return self._graph
+        return self._loop.graph
+
+    @property
+    def model_name(self) -> str:
+        """The upstream's: agents choose their strategies by it."""
+        return model_name_of(self.llm)
 
     def stream(
         self,
@@ -163,7 +201,6 @@ class StreamAlignedChat(BaseChatModel):
                 yield chunk
         finally:
             await chunks.aclose()  # type: ignore[attr-defined]
-            # LangChain leaves the closing of what it iterates to the garbage collector.
             await model._aclose_open()  # noqa: SLF001
 
     def invoke(
@@ -188,7 +225,22 @@ class StreamAlignedChat(BaseChatModel):
     ) -> AIMessage:
         """Return the whole aligned reply."""
         model, config = self._called(config, AsyncCallbackManager)
-        return await super(StreamAlignedChat, model).ainvoke(input, config, stop=stop, **kwargs)
+        try:
+            return await super(StreamAlignedChat, model).ainvoke(input, config, stop=stop, **kwargs)
+        finally:
+            await model._aclose_open()  # noqa: SLF001
+
+    def stream_events(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Stream the reply as protocol events."""
+        model, config = self._called(config, CallbackManager)
+        return super(StreamAlignedChat, model).stream_events(input, config, **kwargs)
+
+    def astream_events(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Stream the reply as events."""
+        if kwargs.get("version") != "v3":
+            return super().astream_events(input, config, **kwargs)
+        model, config = self._called(config, AsyncCallbackManager)
+        return super(StreamAlignedChat, model).astream_events(input, config, **kwargs)
 
     def bind_tools(
         self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any
@@ -238,15 +290,23 @@ class StreamAlignedChat(BaseChatModel):
         options = {name: getattr(self, name) for name in sorted(LoopOptions.names() - {"on_record", "skip"})}
         return {
             "llm": identity_of(self.llm),
-            **self._recipe.aligner.identity,
+            **self._loop.recipe.aligner.identity,
             **options,
             "skip": sorted(self.skip),
             "continuation": str(self.continuation),
-            **{name: value for name in FORWARDED if name != "api_key" and (value := getattr(self, name)) is not None},
+            **{name: getattr(self, name) for name in FORWARDED if name not in ("api_key", "stop")},
+            # LangChain itself puts the call's `stop` under that name.
+            "default_stop": self.stop,
+            "configurable": self._chosen(),
         }
 
+    def _chosen(self) -> dict[str, Any]:
+        """Return what the call's configuration chooses of the upstream."""
+        given = (self._caller.config.get("configurable") or {}) if self._caller else {}
+        return {spec.id: given[spec.id] for spec in self.llm.config_specs if spec.id in given}
+
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        own = {**bound_kwargs(self.llm), **self._recipe.kwargs}
+        own = {**bound_kwargs(self.llm), **self._loop.recipe.kwargs}
         own.pop("stop", None)
         return chat_model_of(self.llm)._get_ls_params(stop=stop, **{**own, **kwargs})  # noqa: SLF001
 
@@ -283,18 +343,17 @@ class StreamAlignedChat(BaseChatModel):
             for chunk in chunks:
                 yield ChatGenerationChunk(message=chunk)
 
-    async def _astream(
+    def _astream(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        reply = self._reply(messages, stop, run_manager, kwargs)
-        async with aclosing(reply.achunks()) as chunks:  # type: ignore[type-var]
-            self._open.append(chunks)
-            async for chunk in chunks:
-                yield ChatGenerationChunk(message=chunk)
+        # LangChain leaves the closing of what it iterates to the garbage collector. Held here, it is not collected.
+        generations = _agenerations(self._reply(messages, stop, run_manager, kwargs))
+        self._open.append(generations)
+        return generations
 
     def _reply(
         self,
@@ -303,8 +362,8 @@ class StreamAlignedChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
         kwargs: dict[str, Any],
     ) -> Reply:
-        run = self._recipe.start(messages, stop=stop, kwargs=kwargs)
-        return Reply(self._graph, run, self._caller_of(run_manager), observers=self.observers)
+        run = self._loop.recipe.start(messages, stop=as_stop(stop), kwargs=kwargs)
+        return Reply(self.graph, run, self._caller_of(run_manager), observers=self.observers)
 
     def _called(
         self, config: RunnableConfig | None, kind: type[CallbackManager | AsyncCallbackManager]
@@ -327,8 +386,8 @@ class StreamAlignedChat(BaseChatModel):
         return Caller.of(run_manager)
 
     async def _aclose_open(self) -> None:
-        for steps in self._open:
-            await steps.aclose()
+        for generations in self._open:
+            await generations.aclose()
 
     def _over(self, llm: Any) -> StreamAlignedChat:
         """Return the same chat model over another upstream."""
@@ -336,20 +395,22 @@ class StreamAlignedChat(BaseChatModel):
         return type(self)(llm, self.aligner, **options)
 
 
-def _as_list(stop: list[str] | str | None) -> list[str] | None:
-    return [stop] if isinstance(stop, str) else stop
+async def _agenerations(reply: Reply) -> AsyncGenerator[ChatGenerationChunk]:
+    async with aclosing(reply.achunks()) as chunks:  # type: ignore[type-var]
+        async for chunk in chunks:
+            yield ChatGenerationChunk(message=chunk)
 
 
-def _forwarded(llm: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+def _forwarded(chat: StreamAlignedChat) -> dict[str, Any]:
     """Return the options that go with every upstream call.
 
     Raises `ConfigurationError` for one that the upstream's class takes where it is made, and refuses in a call.
     """
-    given = {name: options[name] for name in FORWARDED if name != "stop" and options.get(name) is not None}
+    given = {name: getattr(chat, name) for name in FORWARDED if name != "stop"}
     for name in ("max_retries", "api_key"):
-        if name in given and declares(llm, name):
-            model = type(chat_model_of(llm)).__name__
+        if given[name] is not None and declares(chat.llm, name):
+            model = type(chat_model_of(chat.llm)).__name__
             raise ConfigurationError(
                 f"`{name}` belongs to the upstream's client, which is made already: use {model}({name}=...)."
             )
-    return given
+    return {name: value for name, value in given.items() if value is not None}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 
@@ -11,7 +12,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 FORM_KEYS = ("model_provider", "output_version")
 
 _REASONING_BLOCKS = {"reasoning", "thinking", "redacted_thinking", "reasoning_content"}
-_REASONING_KEYS = {"reasoning_content", "reasoning", "thinking"}
+_REASONING_KEYS = {"reasoning_content", "reasoning", "reasoning_details", "thinking"}
+_TEXT_TYPES = {"text", "output_text"}
 _TEXT_BLOCK_KEYS = ("type", "index", "id")
 _CALL_KEYS = ("function_call", "tool_calls")
 
@@ -37,6 +39,8 @@ def as_chunk(message: BaseMessage) -> AIMessageChunk:
         return message
     tool_calls = message.tool_calls if isinstance(message, AIMessage) else []
     invalid = message.invalid_tool_calls if isinstance(message, AIMessage) else []
+    # A chunk parses its arguments leniently; as a quoted string they stay what they were, no call that can run.
+    invalid = [{**call, "args": json.dumps(call["args"] or "")} for call in invalid]
     return AIMessageChunk(
         content=message.content,
         additional_kwargs=message.additional_kwargs,
@@ -53,24 +57,41 @@ def parts(message: AIMessageChunk, *, drop_reasoning: bool = False) -> Iterator[
     if drop_reasoning:
         extras = {key: value for key, value in extras.items() if key not in _REASONING_KEYS}
     if extras:
-        is_call = any(key in extras for key in _CALL_KEYS)
-        yield OtherPart(AIMessageChunk(content="", additional_kwargs=extras), ends_text=is_call, is_call=is_call)
+        is_call = any(extras.get(key) for key in _CALL_KEYS)
+        empty: str | list[str | dict[str, Any]] = "" if isinstance(message.content, str) else []
+        yield OtherPart(AIMessageChunk(content=empty, additional_kwargs=extras), ends_text=is_call, is_call=is_call)
     if isinstance(message.content, str):
         if message.content:
             yield TextPart(message.content, None)
         others: str | list[str | dict[str, Any]] = ""
     else:
-        blocks = [block for block in message.content if not (drop_reasoning and _is_reasoning(block))]
-        for block in blocks:
-            yield from _text_parts(block)
-        others = [block for block in blocks if not _is_text(block)]
+        others = []
+        for block in message.content:
+            if _is_text(block):
+                if others:
+                    yield OtherPart(AIMessageChunk(content=others), ends_text=True, is_call=False)
+                    others = []
+                yield from _text_parts(block)
+            elif not (drop_reasoning and _is_reasoning(block)):
+                others.append(block)
     if others or message.tool_call_chunks:
         chunk = AIMessageChunk(content=others, tool_call_chunks=message.tool_call_chunks)
         yield OtherPart(chunk, ends_text=True, is_call=bool(message.tool_call_chunks))
 
 
+def without_reasoning(message: AIMessageChunk) -> AIMessageChunk:
+    """Return the chunk without what the model said to itself."""
+    extras = {key: value for key, value in message.additional_kwargs.items() if key not in _REASONING_KEYS}
+    content = message.content
+    if not isinstance(content, str):
+        content = [block for block in content if not _is_reasoning(block)]
+    return message.model_copy(update={"content": content, "additional_kwargs": extras})
+
+
 def _is_text(block: str | dict[str, Any]) -> bool:
-    return isinstance(block, str) or block.get("type") == "text"
+    if isinstance(block, str):
+        return True
+    return block.get("type", "text") in _TEXT_TYPES and isinstance(block.get("text", ""), str)
 
 
 def _is_reasoning(block: str | dict[str, Any]) -> bool:
@@ -80,7 +101,7 @@ def _is_reasoning(block: str | dict[str, Any]) -> bool:
 def _text_parts(block: str | dict[str, Any]) -> Iterator[TextPart | OtherPart]:
     if isinstance(block, str):
         yield TextPart(block, {"type": "text"})
-    elif block.get("type") == "text":
+    else:
         yield from _text_block(block)
 
 
@@ -100,36 +121,31 @@ def text_chunk(text: str, block: dict[str, Any] | None, metadata: dict[str, Any]
 
 
 class BlockPlaces:
-    """Give the content blocks of a continued reply places of their own.
+    """Give the content blocks of a reply places that are their own.
 
-    A restarted upstream numbers its blocks from 0 again. Its first text goes on in `block`, the text block of
-    the reply so far; any other block gets a place behind the `taken` ones. A first call keeps its numbers.
+    A restarted upstream numbers its blocks from 0 again: its first text goes on in `block`, the text block of the
+    reply so far, and every other block gets a place behind the `taken` ones. A first call keeps its numbers, but
+    where LangChain gives text and a tool call the same one.
     """
 
     def __init__(self, block: dict[str, Any] | None = None, taken: int = 0) -> None:
         self._block = block
         self._taken = taken
-        self._places: dict[Any, Any] = {}
-        self._texts = 0
+        self._places: dict[tuple[str, Any], Any] = {}
 
     def place_text(self, form: dict[str, Any] | None) -> dict[str, Any] | None:
         """Return where text that came in a block of this `form` belongs."""
-        if form is None or self._block is None:
+        if form is None or "index" not in form:
             return form
-        index = form.get("index")
-        if index not in self._places:
-            first = self._texts == 0
-            self._texts += 1
-            self._places[index] = self._block.get("index") if first else self._moved(index)
-        return {**form, "index": self._places[index]} if "index" in form else form
+        if self._block is not None and "index" in self._block and not self._places:
+            self._places["text", form["index"]] = self._block["index"]
+        return {**form, "index": self._place("text", form["index"])}
 
     def place_other(self, chunk: AIMessageChunk) -> AIMessageChunk:
         """Return the chunk with its blocks and tool calls in places of their own."""
-        if self._block is None and not self._taken:
-            return chunk
         if isinstance(chunk.content, list):
             chunk.content = [self._placed(block) for block in chunk.content]
-        if chunk.tool_call_chunks:
+        if self._taken:
             for call in chunk.tool_call_chunks:
                 call["index"] = self._moved(call["index"])
         return chunk
@@ -137,12 +153,38 @@ class BlockPlaces:
     def _placed(self, block: str | dict[str, Any]) -> str | dict[str, Any]:
         if isinstance(block, str) or "index" not in block:
             return block
-        return {**block, "index": self._places.get(block["index"], self._moved(block["index"]))}
+        return {**block, "index": self._place("other", block["index"])}
+
+    def _place(self, kind: str, index: Any) -> Any:
+        if (kind, index) not in self._places:
+            place = self._moved(index)
+            while isinstance(place, int) and place in self._places.values():
+                place += 1
+            self._places[kind, index] = place
+        return self._places[kind, index]
 
     def _moved(self, index: Any) -> Any:
         if isinstance(index, int):
             return index + self._taken
-        return f"{index}+{self._taken}" if isinstance(index, str) else index
+        return f"{index}+{self._taken}" if self._taken and isinstance(index, str) else index
+
+
+def joined_blocks(content: str | list[Any]) -> str | list[Any]:
+    """Return `content` with neighbouring text blocks that have no index as one: they were one before they were cut."""
+    if isinstance(content, str):
+        return content
+    blocks: list[Any] = []
+    for block in content:
+        last = blocks[-1] if blocks else None
+        if _is_bare_text(last) and _is_bare_text(block):
+            blocks[-1] = {**last, "text": last["text"] + block["text"]}
+        else:
+            blocks.append(block)
+    return blocks
+
+
+def _is_bare_text(block: Any) -> TypeGuard[dict[str, Any]]:
+    return isinstance(block, dict) and set(block) == {"type", "text"}
 
 
 def places_taken(content: str | list[Any]) -> int:

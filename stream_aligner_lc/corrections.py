@@ -140,8 +140,9 @@ def decide(
 def _fault(draft: str, answer: Correction) -> AlignerError | None:
     if why := unusable(draft, answer.text):
         return AlignerError(
-            f"The aligner's answer to {draft!r} is unusable: {why}. Choose on_aligner_error='keep' to show the "
-            "draft in such a case, or 'stop' to end the reply."
+            f"The aligner's answer is unusable: {why}. Choose on_aligner_error='keep' to show the "
+            "draft in such a case, or 'stop' to end the reply.",
+            draft=draft,
         )
     return None
 

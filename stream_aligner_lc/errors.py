@@ -30,12 +30,14 @@ class UpstreamError(StreamAlignerError):
 class AlignerError(StreamAlignerError):
     """The aligner raised, or its answer cannot be used; nothing of that sentence was shown.
 
-    `released` is the text that had been released by then; an error of the aligner's own is the `__cause__`.
+    `released` is the text that had been released by then, `draft` the sentence that it failed on; an error of the
+    aligner's own is the `__cause__`. The message never quotes the draft, because messages are shown to people.
     """
 
-    def __init__(self, message: str, *, released: str = "") -> None:
+    def __init__(self, message: str, *, released: str = "", draft: str = "") -> None:
         super().__init__(message)
         self.released = released
+        self.draft = draft
 
 
 class AlignerTimeout(AlignerError, TimeoutError):  # noqa: N818  # named after the TimeoutError that it is

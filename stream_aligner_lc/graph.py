@@ -18,7 +18,7 @@ from stream_aligner_lc.accounts import Terms
 from stream_aligner_lc.aligners import Aligner, as_aligner
 from stream_aligner_lc.continuation import Continuation, choose_continuation
 from stream_aligner_lc.errors import ConfigurationError
-from stream_aligner_lc.models import as_upstream, max_tokens_of, model_name_of, stop_of
+from stream_aligner_lc.models import as_upstream, max_tokens_of, model_name_of, retry_of, stop_of
 from stream_aligner_lc.nodes import AlignerNode, Run, UpstreamNode
 from stream_aligner_lc.options import LoopOptions
 from stream_aligner_lc.state import ReplyInput, ReplyOutput, ReplyState, route
@@ -60,6 +60,7 @@ class Recipe:
             max_tokens=max_tokens,
             kwargs=kwargs,
             observers=self.observers,
+            retry=retry_of(self.llm),
         )
         terms = Terms(
             options=self.options,
@@ -147,10 +148,30 @@ def recipe_of(
         aligner=as_aligner(aligner, upstream),
         continuation=choose_continuation(upstream, continuation),
         options=LoopOptions(**options),
-        observers=tuple(observers),
+        observers=_checked(observers),
         stop=stop,
         kwargs=dict(forward or {}),
     )
+
+
+def as_stop(stop: Any) -> list[str] | None:
+    """Return stop sequences as a list; one string is one sequence.
+
+    Raises `ConfigurationError` for anything else.
+    """
+    if stop is None:
+        return None
+    sequences = [stop] if isinstance(stop, str) else stop
+    if not isinstance(sequences, list | tuple) or not all(isinstance(each, str) for each in sequences):
+        raise ConfigurationError(f"`stop` must be a string or a list of strings, got {stop!r}.")
+    return list(sequences)
+
+
+def _checked(observers: Any) -> tuple[BaseCallbackHandler, ...]:
+    handlers = observers if isinstance(observers, list | tuple) else None
+    if handlers is None or not all(isinstance(each, BaseCallbackHandler) for each in handlers):
+        raise ConfigurationError(f"`observers` must be a list of LangChain callback handlers, got {observers!r}.")
+    return tuple(handlers)
 
 
 def compile_graph(recipe: Recipe, *, checkpointer: BaseCheckpointSaver[Any] | bool | None = None) -> AlignedGraph:

@@ -45,6 +45,7 @@ class Intake:
         self._drop_reasoning = drop_reasoning
         self._usage: UsageMetadata | None = None
         self._metadata: dict[str, Any] = {}
+        self._logprobs: list[Any] = []
         self._run = _TextRun(new_cutter())
         self._new_cutter = new_cutter
 
@@ -53,7 +54,7 @@ class Intake:
         chunk = as_chunk(message)
         if chunk.usage_metadata:
             self._usage = add_usage(self._usage, chunk.usage_metadata)
-        logprobs = self._note(chunk.response_metadata) if chunk.response_metadata else []
+        logprobs = self._logprobs + (self._note(chunk.response_metadata) if chunk.response_metadata else [])
         pieces: list[Piece] = []
         for part in parts(chunk, drop_reasoning=self._drop_reasoning):
             if isinstance(part, OtherPart):
@@ -63,14 +64,17 @@ class Intake:
                 self.is_full = True
                 break
             self.num_chunks += 1
+            block = self._places.place_text(part.block)
+            if self._run.ends_before(block):
+                pieces += self._end_text()
             text = part.text
             if self._overlap is not None:
                 text = self._overlap.feed(text)
                 self._run.overlap = self._overlap.cut
-            pieces += self._run.feed(
-                text, self._places.place_text(part.block), self.form if part.block else {}, logprobs
-            )
+            pieces += self._run.feed(text, block, self.form if block else {}, logprobs)
             logprobs = []
+        # Log-probabilities may come without text, for half of a character.
+        self._logprobs = logprobs
         return pieces
 
     def flush(self) -> list[Piece]:
@@ -100,14 +104,17 @@ class Intake:
         return {key: self._metadata[key] for key in FORM_KEYS if key in self._metadata}
 
     def _note(self, metadata: dict[str, Any]) -> list[Any]:
-        logprobs = metadata.get("logprobs")
-        if not (isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list)):
-            self._metadata = merge_dicts(self._metadata, metadata)
-            return []
-        # They belong to the text of this chunk, and are dropped with it if it is replaced.
+        # Log-probabilities hold their text, so they are released with it or not at all, in whatever form they come.
         rest = {key: value for key, value in metadata.items() if key != "logprobs"}
+        logprobs = metadata.get("logprobs")
+        self._run.is_listed = isinstance(logprobs, list)
+        tokens = logprobs
+        if isinstance(logprobs, dict):
+            tokens = logprobs.get("content")
+            if beside := {key: value for key, value in logprobs.items() if key != "content" and value is not None}:
+                rest["logprobs"] = beside
         self._metadata = merge_dicts(self._metadata, rest)
-        return list(logprobs["content"])
+        return list(tokens) if isinstance(tokens, list) else []
 
     def _pass(self, part: OtherPart) -> list[Piece]:
         pieces = self._end_text() if part.ends_text else []
@@ -124,7 +131,7 @@ class Intake:
 
 
 class _Span(NamedTuple):
-    start: int
+    end: int
     logprobs: Sequence[Any]
 
 
@@ -132,20 +139,25 @@ class _TextRun:
     """Text up to its end or the next thing that is no text."""
 
     def __init__(self, cutter: Cutter) -> None:
+        self.overlap = 0
+        self.is_listed = False
         self._cutter = cutter
-        self._block: dict[str, Any] | None = None
+        self._blocks: list[tuple[int, dict[str, Any] | None]] = []
         self._form: dict[str, Any] = {}
         self._spans: deque[_Span] = deque()
         self._offset = 0
+        self._last = ""
         self._early: int | None = None
-        self.overlap = 0
 
     def feed(
         self, text: str, block: dict[str, Any] | None, form: dict[str, Any], logprobs: Sequence[Any] = ()
     ) -> list[Piece]:
-        self._block, self._form = block, form
-        self._spans.append(_Span(self._offset, logprobs))
+        if not self._blocks or self._blocks[-1][1] != block:
+            self._blocks.append((self._offset, block))
+        self._form = form
         self._offset += len(text)
+        self._last = text[-1:] or self._last
+        self._spans.append(_Span(self._offset, logprobs))
         pieces = self._whole(self._cutter.feed(text))
         # A sentence that is finished need not wait for the whitespace behind it.
         if self._early is None and (early := self._cutter.peek()):
@@ -156,9 +168,18 @@ class _TextRun:
     def flush(self) -> list[Piece]:
         return self._whole(self._cutter.flush())
 
+    def ends_before(self, block: dict[str, Any] | None) -> bool:
+        """Say whether text in another block is no continuation of a sentence in this one."""
+        is_other = bool(self._offset) and self._block != block
+        return is_other and (self._last.isspace() or not (self._last.isalnum() or self._last in ",;(-–—'\"“‘"))
+
     @property
     def last(self) -> tuple[dict[str, Any] | None, dict[str, Any]]:
         return self._block, self._form
+
+    @property
+    def _block(self) -> dict[str, Any] | None:
+        return self._blocks[-1][1] if self._blocks else None
 
     def _whole(self, segments: Sequence[Segment]) -> list[Piece]:
         pieces: list[Piece] = []
@@ -174,12 +195,15 @@ class _TextRun:
         return pieces
 
     def _draft(self, segment: Segment) -> DraftPiece:
-        end = segment.start + len(segment.lead) + len(segment.core)
+        # A chunk belongs to the sentence in which it ends: what it holds of the next one has no verdict yet.
+        end = segment.start + len(segment.text)
         tokens = 0
         logprobs: list[Any] = []
-        while self._spans and self._spans[0].start < end:
+        while self._spans and self._spans[0].end <= end:
             logprobs += self._spans.popleft().logprobs
             tokens += 1
+        start = segment.start + len(segment.lead)
+        block, turns = self._blocks_of(start, start + len(segment.core))
         return DraftPiece(
             type="draft",
             text=segment.core,
@@ -187,9 +211,26 @@ class _TextRun:
             trail=segment.trail,
             kind=segment.kind,
             cut=segment.cut,
-            tokens=tokens,
-            block=self._block,
+            tokens=_estimated(tokens, segment.core),
+            block=block,
+            turns=turns,
             form=self._form,
-            logprobs=logprobs,
+            logprobs=self._formed(logprobs),
             overlap=self.overlap,
         )
+
+    def _blocks_of(self, start: int, end: int) -> tuple[dict[str, Any] | None, list[tuple[int, dict[str, Any] | None]]]:
+        while len(self._blocks) > 1 and self._blocks[1][0] <= start:
+            del self._blocks[0]
+        turns = [(offset - start, block) for offset, block in self._blocks[1:] if offset < end]
+        return self._block if not self._blocks else self._blocks[0][1], turns
+
+    def _formed(self, logprobs: list[Any]) -> Any:
+        if not logprobs:
+            return None
+        return logprobs if self.is_listed else {"content": logprobs}
+
+
+def _estimated(chunks: int, text: str) -> int:
+    # Most providers send a token a chunk; of those that send many, or a whole message, the text has to tell.
+    return max(chunks, 1) if len(text) <= 12 * chunks else len(text) // 5

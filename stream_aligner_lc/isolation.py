@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import Context
+from contextvars import Context, ContextVar
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, CallbackManager
@@ -18,6 +18,11 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import set_config_context
 from langchain_core.tracers.base import AsyncBaseTracer, BaseTracer
 from langgraph.constants import TAG_NOSTREAM
+
+try:  # Private: what `register_configure_hook` fills.
+    from langchain_core.tracers.context import _configure_hooks
+except ImportError:  # pragma: no cover
+    _configure_hooks = []
 
 try:  # Private, and marked by LangChain as used by LangGraph: the handlers through which events are streamed.
     from langchain_core.tracers._streaming import _StreamingCallbackHandler, _V2StreamingCallbackHandler
@@ -59,9 +64,20 @@ def isolated(config: RunnableConfig, observers: Sequence[BaseCallbackHandler] = 
 
 @contextmanager
 def inner_context(config: RunnableConfig) -> Iterator[Context]:
-    """Provide a context in which `config` is the ambient configuration; use its `run`."""
+    """Provide a context in which `config` is the ambient configuration; use its `run`.
+
+    Handlers that hooks add to whatever is configured, such as `get_usage_metadata_callback`, stay outside.
+    """
     with set_config_context(config) as context:
+        for variable in _hooked_variables():
+            handler = context.run(variable.get, None)
+            if handler is not None and not is_tracer(handler):
+                context.run(variable.set, None)
         yield context
+
+
+def _hooked_variables() -> Iterator[ContextVar[BaseCallbackHandler | None]]:
+    return (hook[0] for hook in _configure_hooks)
 
 
 def _tracers_only(callbacks: Callbacks, observers: Sequence[BaseCallbackHandler]) -> CallbackManager:

@@ -14,8 +14,7 @@ from stream_aligner_lc.accounts import Terms, account, final_chunk, was_cut_off,
 from stream_aligner_lc.content import places_taken, text_chunk
 from stream_aligner_lc.continuation import join
 from stream_aligner_lc.corrections import Decision, Draft
-from stream_aligner_lc.echo import judge_opening
-from stream_aligner_lc.errors import UpstreamError
+from stream_aligner_lc.echo import digest, ignores_prefix, judge_opening
 from stream_aligner_lc.state import (
     DraftPiece,
     EndPiece,
@@ -206,26 +205,17 @@ class Ledger:
             progress["opening"] = False
             progress["echoes"] = progress["echoes"] + 1 if opening == "again" else 0
             if opening == "ignored" or progress["echoes"] >= MAX_ECHOES:
-                raise self._ignores_prefix()
+                raise ignores_prefix(self.text)
             if opening == "new after all":
                 self._waiting[index:index] = [
-                    {**piece, "text": text, "lead": "", "trail": ""} for text in said[: progress["repeated"]]
+                    {**piece, "text": text, "lead": "", "trail": "", "turns": []}
+                    for text in said[: progress["repeated"]]
                 ]
             if opening != "again":
                 progress["replaced"] = None
 
     def _first_draft(self) -> int | None:
         return next((index for index, piece in enumerate(self._waiting) if piece["type"] == "draft"), None)
-
-    def _ignores_prefix(self) -> UpstreamError:
-        draft = self.progress["replaced"]
-        return UpstreamError(
-            f"The upstream was asked to go on from the released text"
-            f"{f', after {draft!r} had been replaced' if draft else ''}, and said its reply over again: it ignores "
-            "the prefix. Set `continuation` to what the provider understands ('instruct' works with every chat "
-            "model that follows instructions), or feedback=False to never restart it.",
-            released=self.text,
-        )
 
     def _pass_on(self) -> None:
         while self._waiting and self.progress["finish"] is None:
@@ -252,7 +242,8 @@ class Ledger:
         elif self.progress["drain"]:
             return
         elif piece["type"] == "space":
-            self.progress["held"] += piece["text"]
+            # After a restart the continuation's own whitespace wins over what was held.
+            self.progress["held"] = piece["text"] if self.progress["joining"] else self.progress["held"] + piece["text"]
             self.progress["block"] = self.progress["block"] or piece["block"]
         elif piece["type"] == "draft":
             self._note_verdict(piece, Decision("skipped", piece["text"]))
@@ -276,10 +267,18 @@ class Ledger:
         progress["held"] = piece["trail"]
         progress["tokens"] += piece["tokens"] if as_written else _scaled(piece["tokens"], piece["text"], text)
         if whole:
-            logprobs = {"logprobs": {"content": piece["logprobs"]}} if as_written and piece["logprobs"] else {}
-            self._let_out(whole, piece["block"], {**piece["form"], **logprobs})
+            logprobs = {"logprobs": piece["logprobs"]} if as_written and piece["logprobs"] else {}
+            metadata = {**piece["form"], **logprobs}
+            start, block = 0, piece["block"]
+            for turn, next_block in piece["turns"] if as_written else ():
+                end = len(whole) - len(text) + turn
+                self._let_out(whole[start:end], block, metadata)
+                start, block, metadata = end, next_block, piece["form"]
+            self._let_out(whole[start:], block, metadata)
 
     def _let_out(self, text: str, block: dict[str, Any] | None, metadata: dict[str, Any]) -> None:
+        if not text:
+            return
         chunk = text_chunk(text, block, metadata)
         self._chunks.append(chunk)
         if block is None and not metadata:
@@ -328,7 +327,7 @@ class Ledger:
         progress["asked_again"] = progress["asked_again"] or is_last
         progress["restart"] = True
         progress["restarts"] += 1
-        progress["replaced"] = piece["text"]
+        progress["replaced"] = digest(piece["text"])
         self._waiting = []
 
     def _may_ask_again(self, end: EndPiece) -> bool:

@@ -14,6 +14,7 @@ from langchain_core.runnables import (
 )
 from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.configurable import DynamicRunnable
+from langchain_core.runnables.retry import RunnableRetry
 
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.upstream import UpstreamModel
@@ -67,6 +68,15 @@ def bound_kwargs(llm: Any) -> dict[str, Any]:
     return kwargs
 
 
+def retry_of(llm: Any) -> RunnableRetry[Any, Any] | None:
+    """Return the `with_retry` around the model, if there is one: LangChain itself ignores it for streams."""
+    while isinstance(llm, RunnableBindingBase):
+        if isinstance(llm, RunnableRetry):
+            return llm
+        llm = llm.bound
+    return None
+
+
 def max_tokens_of(llm: Any) -> int | None:
     """Return the model's own `max_tokens`, bound or set on it; restarts must share it out."""
     limit = bound_kwargs(llm).get("max_tokens", getattr(chat_model_of(llm), "max_tokens", None))
@@ -96,8 +106,11 @@ def identity_of(llm: Any) -> str:
     model = chat_model_of(llm)
     own = model._get_llm_string()  # noqa: SLF001  # LangChain's caches have no public name for it
     wrapping = "" if llm is model else f"{type(llm).__name__}:{bound_kwargs(llm)!r}"
-    if isinstance(llm, RunnableWithFallbacks):
-        wrapping += "|".join(identity_of(fallback) for fallback in llm.fallbacks)
+    inner = llm
+    while isinstance(inner, RunnableBindingBase):
+        inner = inner.bound
+    if isinstance(inner, RunnableWithFallbacks):
+        wrapping += "|".join(identity_of(fallback) for fallback in inner.fallbacks)
     return f"{type(model).__module__}.{type(model).__qualname__}:{wrapping}:{own}"
 
 

@@ -181,8 +181,8 @@ class AlignerNode(Runnable[ReplyState, dict[str, Any]]):
     def _too_late(self, draft: Draft) -> AlignerTimeout:
         self._aligner.cancel(draft)
         return AlignerTimeout(
-            f"The aligner took longer than aligner_timeout={self._timeout} seconds for {draft.text!r}. Raise the "
-            "limit, or choose on_aligner_error='keep' to show the draft in such a case.",
+            f"The aligner took longer than aligner_timeout={self._timeout} seconds for sentence {draft.index}. Raise "
+            "the limit, or choose on_aligner_error='keep' to show the draft in such a case.",
             released=draft.prefix,
         )
 
@@ -230,12 +230,12 @@ def _decision(draft: Draft, answer: Correction | Exception, run: Run) -> Decisio
     try:
         return decide(
             draft.text,
-            answer,
+            answer if isinstance(answer, Exception) else Correction.of(answer),
             on_aligner_error=options.on_aligner_error,
             end_on_accept=options.end_on_accept,
         )
     except AlignerError as error:
-        error.released = draft.prefix
+        error.released, error.draft = draft.prefix, draft.text
         raise
 
 
@@ -262,7 +262,7 @@ def _as_aligner_error(fault: Exception, draft: Draft) -> AlignerError:
     if isinstance(fault, AlignerError):
         return fault
     error = AlignerError(
-        f"The aligner failed on {draft.text!r}: {fault!r}. Choose on_aligner_error='keep' to show the draft in "
+        f"The aligner failed on sentence {draft.index}: {fault!r}. Choose on_aligner_error='keep' to show the draft in "
         "such a case, or 'stop' to end the reply.",
         released=draft.prefix,
     )

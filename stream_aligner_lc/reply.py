@@ -26,9 +26,9 @@ from langchain_core.callbacks import (
 from langchain_core.messages import AIMessageChunk
 from langchain_core.runnables import RunnableConfig, ensure_config
 
+from stream_aligner_lc.continuation import leaves
 from stream_aligner_lc.graph import AlignedGraph
 from stream_aligner_lc.isolation import inner_context, isolated
-from stream_aligner_lc.models import bound_kwargs
 from stream_aligner_lc.nodes import VERDICT_EVENT, Run
 
 _NO_MESSAGES: dict[str, list[Any]] = {"messages": []}
@@ -85,7 +85,8 @@ class Reply:
         self._graph = graph
         self._run = run
         self._messages = run.conversation({})
-        self._is_plain = is_schema_mode({**bound_kwargs(run.upstream.llm), **run.upstream.kwargs})
+        settings = (each for leaf in leaves(run.upstream.llm) for each in leaf.call_settings)
+        self._is_plain = is_schema_mode(run.upstream.kwargs) or any(map(is_schema_mode, settings))
         # Without a caller, inner runs belong under whatever run is around.
         outer = caller.child_config() if caller else ensure_config()
         self._config = isolated(outer, observers, run_name="stream_aligner")

@@ -6,13 +6,16 @@ Rule: builtins, `TypedDict`s and LangChain messages only. The open upstream stre
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from langchain_core.messages import AIMessageChunk, AnyMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langgraph.channels import DeltaChannel
 from langgraph.graph.message import add_messages
+
+# The standard library's has no JSON schema in pydantic before Python 3.12, and graph servers ask for one.
+from typing_extensions import TypedDict
 
 
 class DraftPiece(TypedDict):
@@ -27,10 +30,13 @@ class DraftPiece(TypedDict):
     tokens: int
     """Estimated tokens: the number of stream chunks that it came in."""
     block: dict[str, Any] | None
-    """The content block that the text belongs to, without the text; None where content is a string."""
+    """The content block that the text begins in, without the text; None where content is a string."""
+    turns: list[tuple[int, dict[str, Any] | None]]
+    """Where in `text` it goes on in another block: citations cut sentences into several."""
     form: dict[str, Any]
     """Metadata that says how the content block is to be read."""
-    logprobs: list[Any]
+    logprobs: Any
+    """Log-probabilities of the text, in the provider's form; None if it gives none."""
     overlap: int
     """Characters that the call had repeated before this piece, and that were cut away."""
 
@@ -93,7 +99,7 @@ class Progress(TypedDict):
     joining: bool
     """The next core is the first after a restart, and the whitespace before it has to be found."""
     replaced: str | None
-    """The draft whose replacement caused the last restart."""
+    """Digest of the draft whose replacement caused the last restart."""
     echoes: int
     """How often in a row a restart brought back the very draft that it replaced."""
     drain: bool
@@ -110,6 +116,8 @@ class Progress(TypedDict):
     """What the provider reported."""
     estimate: UsageMetadata
     """Our own count of what it did not report."""
+    reports: bool
+    """Whether the provider reports usage at all."""
     overlap: int
     metadata: dict[str, Any]
     aligner_tokens: int
@@ -190,6 +198,7 @@ def new_progress(messages: Sequence[BaseMessage]) -> Progress:
         block=None,
         blocks=0,
         usage=None,
+        reports=False,
         estimate=none,
         overlap=0,
         metadata={},

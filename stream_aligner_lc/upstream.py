@@ -16,6 +16,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.retry import RunnableRetry
 from tenacity import (
     AsyncRetrying,
     Retrying,
@@ -25,7 +26,7 @@ from tenacity import (
     wait_random,
 )
 
-from stream_aligner_lc.content import BlockPlaces, as_chunk
+from stream_aligner_lc.content import BlockPlaces, as_chunk, without_reasoning
 from stream_aligner_lc.continuation import Continuation, Overlap
 from stream_aligner_lc.errors import StreamAlignerError, UpstreamError
 from stream_aligner_lc.faults import is_empty_stream, is_refusal, is_transient
@@ -60,7 +61,8 @@ class Call:
 class Upstream:
     """What the nodes of one run share: the open stream, and how to open the next one.
 
-    `stop`, `max_tokens` and `kwargs` go with every call. One reply, in one thread or one event loop.
+    `stop`, `max_tokens` and `kwargs` go with every call; `retry` is a `with_retry` that the user put around the
+    model. One reply, in one thread or one event loop.
     """
 
     def __init__(
@@ -73,7 +75,9 @@ class Upstream:
         max_tokens: int | None = None,
         kwargs: Mapping[str, Any] | None = None,
         observers: Sequence[BaseCallbackHandler] = (),
+        retry: RunnableRetry[Any, Any] | None = None,
     ) -> None:
+        self.retry = retry
         self.llm = llm
         self.continuation = continuation
         self.options = options
@@ -135,7 +139,7 @@ class Upstream:
         """Yield the upstream's own chunks: for replies in a machine's format, which are no sentences."""
         with closing(self.llm.stream(list(messages), config, **self._kwargs(self.max_tokens))) as chunks:  # type: ignore[type-var]
             for chunk in chunks:
-                yield as_chunk(chunk).model_copy(update={"id": None})
+                yield self._as_said(chunk)
 
     async def aunaligned(
         self, messages: Sequence[BaseMessage], config: RunnableConfig
@@ -143,7 +147,13 @@ class Upstream:
         """Yield the upstream's own chunks: for replies in a machine's format, which are no sentences."""
         async with aclosing(self.llm.astream(list(messages), config, **self._kwargs(self.max_tokens))) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
-                yield as_chunk(chunk).model_copy(update={"id": None})
+                yield self._as_said(chunk)
+
+    def _as_said(self, message: BaseMessage) -> AIMessageChunk:
+        chunk = as_chunk(message)
+        if self.options.reasoning == "drop":
+            chunk = without_reasoning(chunk)
+        return chunk.model_copy(update={"id": None})
 
     def reports(self) -> list[Piece]:
         """Return the reports of calls that were left, for a reply that takes no more pieces."""
@@ -195,15 +205,15 @@ class Upstream:
             drop_reasoning=self.options.reasoning == "drop",
             max_chunks=call.max_tokens,
         )
+        # Copies, because a model may write an id into what it is given.
+        messages = [message.model_copy() for message in request.messages]
         buffer = Buffer(self.options.lookahead, needs_verdict=self._needs_verdict)
         config = isolated(call.config, self.observers)
         self._log.append(OpenedPiece(type="opened"))
         self._ended = False
         with inner_context(config) as context:
             open_stream = self.llm.stream if kind is ThreadReader else self.llm.astream
-            reader: Any = context.run(
-                kind, lambda: open_stream(request.messages, config, **request.kwargs), intake, buffer
-            )
+            reader: Any = context.run(kind, lambda: open_stream(messages, config, **request.kwargs), intake, buffer)
         self._reader = reader
 
     def _kwargs(self, max_tokens: int | None) -> dict[str, Any]:
@@ -263,16 +273,26 @@ class Upstream:
         return error
 
     def _retrying(self, call: Call) -> dict[str, Any]:
+        attempts = 1 + self.options.upstream_retries
+        if self.retry is not None:
+            attempts = max(attempts, self.retry.max_attempt_number)
         return {
-            "stop": stop_after_attempt(1 + self.options.upstream_retries),
+            "stop": stop_after_attempt(attempts),
             "wait": wait_exponential(multiplier=0.25, max=10) + wait_random(0, 0.25),
             "retry": retry_if_exception(lambda fault: self._is_worth_a_retry(fault, call)),
             "reraise": True,
         }
 
     def _is_worth_a_retry(self, fault: BaseException, call: Call) -> bool:
-        return self._in_mid_reply(call) and not isinstance(fault, StreamAlignerError) and is_transient(fault)
+        if not self._in_mid_reply(call):
+            return self.retry is not None and _retries(self.retry, fault)
+        return not isinstance(fault, StreamAlignerError) and is_transient(fault)
 
     def _in_mid_reply(self, call: Call) -> bool:
         # Before anything was said a failure is the caller's to see, as the bare model's would be.
         return self._received or bool(call.prefix)
+
+
+def _retries(policy: RunnableRetry[Any, Any], fault: BaseException) -> bool:
+    kinds = policy.retry_exception_types
+    return isinstance(fault, kinds) if isinstance(kinds, tuple) else kinds(fault)

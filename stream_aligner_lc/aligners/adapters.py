@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.base import RunnableBindingBase, RunnableSequence
 from langchain_core.runnables.fallbacks import RunnableWithFallbacks
 from langchain_core.runnables.passthrough import RunnableAssign, RunnablePick
@@ -82,8 +82,9 @@ class RunnableAligner(Aligner):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The chain's representation, which holds its steps and their settings."""
-        return {**super().identity, "runnable": repr(self.runnable)}
+        """The chain's representation, which holds its steps and their settings, and a digest of its functions."""
+        digests = [_digest(function) for function in _functions(self.runnable)]
+        return {**super().identity, "runnable": repr(self.runnable), "digests": digests}
 
     def _input(self, draft: Draft) -> Any:
         return draft.as_dict() if self._takes_dict else draft
@@ -123,10 +124,24 @@ def _finish_elsewhere(function: Callable[[Draft], Any], draft: Draft) -> Any:
         return pool.submit(context.run, asyncio.run, call()).result()
 
 
+def _functions(runnable: Runnable[Any, Any]) -> list[Callable[..., Any]]:
+    if isinstance(runnable, RunnableSequence):
+        return [function for step in runnable.steps for function in _functions(step)]
+    if isinstance(runnable, RunnableBindingBase):
+        return _functions(runnable.bound)
+    if isinstance(runnable, RunnableWithFallbacks):
+        return [function for each in runnable.runnables for function in _functions(each)]
+    if isinstance(runnable, RunnableLambda):
+        functions = (getattr(runnable, name, None) for name in ("func", "afunc"))
+        return [function for function in functions if function is not None]
+    return []
+
+
 def _digest(function: Callable[..., Any]) -> str:
     code = getattr(function, "__code__", None)
     if code is None:
         return repr(function)
     cells = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
-    parts = (code.co_code, code.co_consts, code.co_names, getattr(function, "__defaults__", None), cells)
+    settings = [getattr(function, name, None) for name in ("__defaults__", "__kwdefaults__", "__self__")]
+    parts = (code.co_code, code.co_consts, code.co_names, settings, cells)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -67,8 +67,14 @@ class Aligner(Runnable[Draft, Any]):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What tells this aligner's answers from another's, as plain values: part of cache keys and traces."""
-        return {"aligner": f"{type(self).__module__}.{type(self).__qualname__}", "name": self.name}
+        """What tells this aligner's answers from another's, as plain values: part of cache keys and traces.
+
+        Unless a subclass says it better, that is its class and its attributes.
+        """
+        identity = {"aligner": f"{type(self).__module__}.{type(self).__qualname__}", "name": self.name}
+        if type(self).identity is Aligner.identity:
+            identity["settings"] = repr(sorted(vars(self).items()))
+        return identity
 
 
 class AcceptAligner(Aligner):

@@ -67,8 +67,8 @@ class PromptedAligner(Aligner):
     def _unusable(self, answer: BaseMessage) -> AlignerError:
         return AlignerError(
             f"{self.name} answered {self.attempts} times without `CORRECTION: [[...]]` at the end, last with "
-            f"{answer.text[-200:]!r}. Use a model that follows instructions, or on_aligner_error='keep' to show "
-            "the draft in such a case."
+            f"{len(answer.text)} characters of other text. Use a model that follows instructions, or "
+            "on_aligner_error='keep' to show the draft in such a case."
         )
 
 

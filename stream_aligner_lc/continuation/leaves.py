@@ -63,6 +63,13 @@ class Leaf:
         """Whether a Claude model is told to reason before it answers; the last place that says so counts."""
         return any(setting.get("type") != "disabled" for setting in self._settings("thinking")[-1:])
 
+    @property
+    def call_settings(self) -> list[Mapping[str, Any]]:
+        """Everywhere that the model may be told something about its calls, each as keyword arguments."""
+        fields = vars(self.model)
+        more = fields.get("model_kwargs")
+        return [self.bound, fields, more if isinstance(more, Mapping) else {}]
+
     def is_a(self, name: str) -> bool:
         """Tell whether the model's class is, or derives from, the integration class of that name."""
         return name in self.langchain_classes
