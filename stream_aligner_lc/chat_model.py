@@ -23,6 +23,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, ensure_config
 from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
 
+from stream_aligner_lc.content import joined_blocks
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.graph import AlignedGraph, Recipe, as_stop, compile_graph, recipe_of
 from stream_aligner_lc.models import (
@@ -320,7 +321,7 @@ class StreamAlignedChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+        return _joined(generate_from_stream(self._stream(messages, stop, run_manager, **kwargs)))
 
     async def _agenerate(
         self,
@@ -329,7 +330,7 @@ class StreamAlignedChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs))
+        return _joined(await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs)))
 
     def _stream(
         self,
@@ -393,6 +394,12 @@ class StreamAlignedChat(BaseChatModel):
         """Return the same chat model over another upstream."""
         options = {name: getattr(self, name) for name in self.model_fields_set - {"llm", "aligner", "profile"}}
         return type(self)(llm, self.aligner, **options)
+
+
+def _joined(result: ChatResult) -> ChatResult:
+    for generation in result.generations:
+        generation.message.content = joined_blocks(generation.message.content)
+    return result
 
 
 async def _agenerations(reply: Reply) -> AsyncGenerator[ChatGenerationChunk]:

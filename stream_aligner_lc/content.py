@@ -153,7 +153,7 @@ class BlockPlaces:
     def _placed(self, block: str | dict[str, Any]) -> str | dict[str, Any]:
         if isinstance(block, str) or "index" not in block:
             return block
-        return {**block, "index": self._place("other", block["index"])}
+        return {**block, "index": self._place("text" if _is_text(block) else "other", block["index"])}
 
     def _place(self, kind: str, index: Any) -> Any:
         if (kind, index) not in self._places:

@@ -111,7 +111,7 @@ class Intake:
         tokens = logprobs
         if isinstance(logprobs, dict):
             tokens = logprobs.get("content")
-            if beside := {key: value for key, value in logprobs.items() if key != "content" and value is not None}:
+            if beside := {key: value for key, value in logprobs.items() if key != "content"}:
                 rest["logprobs"] = beside
         self._metadata = merge_dicts(self._metadata, rest)
         return list(tokens) if isinstance(tokens, list) else []
