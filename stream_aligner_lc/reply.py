@@ -26,7 +26,7 @@ from langchain_core.callbacks import (
 from langchain_core.messages import AIMessageChunk
 from langchain_core.runnables import RunnableConfig, ensure_config
 
-from stream_aligner_lc.continuation import leaves
+from stream_aligner_lc.continuation.leaves import leaves
 from stream_aligner_lc.graph import AlignedGraph
 from stream_aligner_lc.isolation import inner_context, isolated
 from stream_aligner_lc.nodes import VERDICT_EVENT, Run

@@ -8,9 +8,8 @@ Rule: no provider package is imported here; classes are recognised by name, so t
 
 from stream_aligner_lc.continuation.choice import choose_continuation
 from stream_aligner_lc.continuation.joins import join
-from stream_aligner_lc.continuation.leaves import leaves
 from stream_aligner_lc.continuation.overlap import Overlap
 from stream_aligner_lc.continuation.scripts import is_spaceless
 from stream_aligner_lc.continuation.strategies import Continuation, Request
 
-__all__ = ["Continuation", "Overlap", "Request", "choose_continuation", "is_spaceless", "join", "leaves"]
+__all__ = ["Continuation", "Overlap", "Request", "choose_continuation", "is_spaceless", "join"]
