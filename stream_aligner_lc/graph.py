@@ -21,7 +21,7 @@ from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.models import as_upstream, max_tokens_of, model_name_of, retry_of, stop_of
 from stream_aligner_lc.nodes import AlignerNode, Run, UpstreamNode
 from stream_aligner_lc.options import LoopOptions
-from stream_aligner_lc.state import ReplyInput, ReplyOutput, ReplyState, route
+from stream_aligner_lc.state import NodeInput, ReplyInput, ReplyOutput, ReplyState, route
 from stream_aligner_lc.upstream import Upstream, UpstreamModel
 
 # Two steps a sentence, and LangChain's own default of 25 would end a reply after twelve. The bounds of a reply
@@ -178,10 +178,11 @@ def compile_graph(recipe: Recipe, *, checkpointer: BaseCheckpointSaver[Any] | bo
     """Compile the loop for a recipe."""
     options = recipe.options
     graph = StateGraph(ReplyState, input_schema=ReplyInput, output_schema=ReplyOutput)
-    graph.add_node("upstream", UpstreamNode(recipe.aligner))
+    graph.add_node("upstream", UpstreamNode(recipe.aligner), input_schema=NodeInput)
     graph.add_node(
         "aligner",
         AlignerNode(recipe.aligner, aligner_timeout=options.aligner_timeout, observers=recipe.observers),
+        input_schema=NodeInput,
     )
     graph.add_edge(START, "upstream")
     for node in ("upstream", "aligner"):

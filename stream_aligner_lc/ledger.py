@@ -21,7 +21,7 @@ from stream_aligner_lc.state import (
     Piece,
     Progress,
     Release,
-    ReplyState,
+    NodeInput,
     SpacePiece,
     last_id,
     new_progress,
@@ -37,7 +37,7 @@ MAX_ECHOES = 8
 class Ledger:
     """Open it on the state, let it receive, judge and pass on, and take its `update`."""
 
-    def __init__(self, state: ReplyState, terms: Terms, messages: Sequence[BaseMessage]) -> None:
+    def __init__(self, state: NodeInput, terms: Terms, messages: Sequence[BaseMessage]) -> None:
         progress = state.get("progress")
         self._is_new = progress is None or _is_over(progress) or progress["reply_to"] != last_id(messages)
         self._terms = terms

@@ -26,7 +26,7 @@ from stream_aligner_lc.corrections import Correction, Decision, Draft, decide
 from stream_aligner_lc.errors import AlignerError, AlignerTimeout
 from stream_aligner_lc.isolation import inner_context, isolated
 from stream_aligner_lc.ledger import Ledger
-from stream_aligner_lc.state import ReplyState
+from stream_aligner_lc.state import NodeInput
 from stream_aligner_lc.upstream import Call, Upstream
 
 VERDICT_EVENT = "stream_aligner_verdict"
@@ -48,12 +48,12 @@ class Run:
         """Whether the chat model runs the graph."""
         return self.messages is not None
 
-    def conversation(self, state: ReplyState) -> Sequence[BaseMessage]:
+    def conversation(self, state: NodeInput) -> Sequence[BaseMessage]:
         """Return what is being answered."""
         return state["messages"] if self.messages is None else self.messages
 
 
-class UpstreamNode(Runnable[ReplyState, dict[str, Any]]):
+class UpstreamNode(Runnable[NodeInput, dict[str, Any]]):
     """Take what the upstream has said: at least one sentence, or its end."""
 
     name = "upstream"
@@ -62,25 +62,25 @@ class UpstreamNode(Runnable[ReplyState, dict[str, Any]]):
         self._aligner = aligner
         self._warms = type(aligner).warm is not Aligner.warm
 
-    def invoke(self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+    def invoke(self, input: NodeInput, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         """Wait for the next pieces."""
         run: Run = get_runtime(Run).context
         ledger = Ledger(input, run.terms, run.conversation(input))
         call = self._call(ledger, ensure_config(config))
         ledger.receive(run.upstream.take(call))
-        run.upstream.judged(ledger.num_settled)
+        run.upstream.settled(ledger.num_settled)
         if ledger.is_over:
             run.upstream.leave()
             ledger.account(run.upstream.reports())
         return _released(run, ledger)
 
-    async def ainvoke(self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+    async def ainvoke(self, input: NodeInput, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         """Wait for the next pieces."""
         run: Run = get_runtime(Run).context
         ledger = Ledger(input, run.terms, run.conversation(input))
         call = self._call(ledger, ensure_config(config))
         ledger.receive(await run.upstream.atake(call))
-        run.upstream.judged(ledger.num_settled)
+        run.upstream.settled(ledger.num_settled)
         if ledger.is_over:
             await run.upstream.aleave()
             ledger.account(run.upstream.reports())
@@ -101,7 +101,7 @@ class UpstreamNode(Runnable[ReplyState, dict[str, Any]]):
         )
 
 
-class AlignerNode(Runnable[ReplyState, dict[str, Any]]):
+class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
     """Have the waiting drafts corrected, and release them up to the first that changes."""
 
     name = "aligner"
@@ -117,7 +117,7 @@ class AlignerNode(Runnable[ReplyState, dict[str, Any]]):
         self._timeout = aligner_timeout
         self._observers = observers
 
-    def invoke(self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+    def invoke(self, input: NodeInput, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         """Correct, release and report."""
         run: Run = get_runtime(Run).context
         ledger = Ledger(input, run.terms, run.conversation(input))
@@ -136,7 +136,7 @@ class AlignerNode(Runnable[ReplyState, dict[str, Any]]):
                 dispatch_custom_event(VERDICT_EVENT, verdict, config=config)
         return update
 
-    async def ainvoke(self, input: ReplyState, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+    async def ainvoke(self, input: NodeInput, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         """Correct, release and report."""
         run: Run = get_runtime(Run).context
         ledger = Ledger(input, run.terms, run.conversation(input))
@@ -219,7 +219,7 @@ def _judge(
         if decision.verdict not in ("accepted", "kept") or ledger.is_over:
             break
     ledger.settle()
-    run.upstream.judged(ledger.num_settled)
+    run.upstream.settled(ledger.num_settled)
     if options.on_record is not None:
         for record in ledger.records:
             options.on_record(record)

@@ -1,6 +1,6 @@
 """Read ahead of the aligner, in a thread or in a task: each opens one upstream call, iterates and closes it.
 
-Rule: a reader decides nothing. `Buffer` says whether there is room; `Intake` says what a piece is.
+Rule: a reader decides nothing. `Lead` says whether there is room; `Intake` says what a piece is.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, closing
+from queue import Empty, SimpleQueue
 
 from langchain_core.messages import BaseMessage
 
@@ -24,144 +24,166 @@ MAX_WAITING = 256
 # from another thread; its thread ends with the next chunk or with the provider's own time-out.
 CLOSE_SECONDS = 1.0
 
+Item = list[Piece] | BaseException
 
-class Buffer:
-    """Pieces on their way from the upstream to the loop. No I/O, no locks.
 
-    Up to `lookahead` finished sentences may be ahead of the one that the aligner works on.
+class Lead:
+    """How far the upstream is ahead of the aligner. No I/O, no locks: each count has one writer.
+
+    Up to `lookahead` finished sentences may be ahead of the one that the aligner works on. A reader that had to
+    stop goes on when half of them are settled: a wake-up per sentence would cost more than the sentence.
     """
 
     def __init__(self, lookahead: int, *, needs_verdict: Callable[[Piece], bool]) -> None:
-        self.fault: BaseException | None = None
-        self.closed = False
-        self.done = False
         self._lookahead = lookahead
         self._needs_verdict = needs_verdict
-        self._pieces: deque[Piece] = deque()
-        self._unjudged = 0
+        self._put = self._taken = self._drafted = self._settled = 0
 
     @property
     def has_room(self) -> bool:
-        return self._unjudged <= self._lookahead and len(self._pieces) < MAX_WAITING
+        return self._drafted - self._settled <= self._lookahead and self._put - self._taken < MAX_WAITING
 
     @property
-    def is_ready(self) -> bool:
-        return bool(self._pieces) or self.done
+    def may_resume(self) -> bool:
+        return self._drafted - self._settled <= self._lookahead // 2 and self._put - self._taken < MAX_WAITING
 
-    def put(self, pieces: Iterable[Piece]) -> None:
-        for piece in pieces:
-            self._pieces.append(piece)
-            self._unjudged += self._needs_verdict(piece)
+    def put(self, pieces: list[Piece]) -> None:
+        self._put += len(pieces)
+        self._drafted += sum(map(self._needs_verdict, pieces))
 
-    def take(self) -> list[Piece]:
-        """Return all waiting pieces; raise the fault once nothing waits before it."""
-        pieces = list(self._pieces)
-        self._pieces.clear()
-        if not pieces and self.fault is not None:
-            raise self.fault
-        return pieces
+    def taken(self, pieces: list[Piece]) -> None:
+        self._taken += len(pieces)
 
-    def judged(self, count: int) -> None:
-        # A draft that needs no verdict was never counted, but is settled like the others.
-        self._unjudged = max(self._unjudged - count, 0)
+    def settled(self, count: int) -> None:
+        # Sentences that were dropped and put back after all are settled twice.
+        self._settled = min(self._settled + count, self._drafted)
 
 
 class ThreadReader:
     """Read one upstream call in a thread of its own."""
 
-    def __init__(self, open_stream: Callable[[], Iterator[BaseMessage]], intake: Intake, buffer: Buffer) -> None:
+    def __init__(self, open_stream: Callable[[], Iterator[BaseMessage]], intake: Intake, lead: Lead) -> None:
         self.intake = intake
         self._open_stream = open_stream
-        self._buffer = buffer
-        self._changed = threading.Condition()
+        self._lead = lead
+        self._items: SimpleQueue[Item] = SimpleQueue()
+        self._fault: BaseException | None = None
+        self._is_closed = False
+        self._go_on = threading.Event()
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._read,), name="upstream", daemon=True)
         self._thread.start()
 
     def take(self) -> list[Piece]:
         """Wait until something is there, and return all of it."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._buffer.is_ready)
-            pieces = self._buffer.take()
-            self._changed.notify_all()
-            return pieces
+        if self._fault is not None:
+            raise self._fault
+        pieces = self._opened(self._items.get())
+        try:
+            while self._fault is None:
+                item = self._items.get_nowait()
+                if isinstance(item, BaseException):
+                    self._fault = item
+                else:
+                    pieces = pieces + item
+        except Empty:
+            pass
+        self._lead.taken(pieces)
+        self._wake()
+        return pieces
 
-    def judged(self, count: int) -> None:
+    def settled(self, count: int) -> None:
         """Say that so many sentences have their verdict."""
-        with self._changed:
-            self._buffer.judged(count)
-            self._changed.notify_all()
+        self._lead.settled(count)
+        self._wake()
 
     def close(self, *, wait: bool = True) -> None:
         """Have the stream closed; `wait` until it is, for a bounded time."""
-        with self._changed:
-            self._buffer.closed = True
-            self._changed.notify_all()
+        self._is_closed = True
+        self._go_on.set()
         if wait:
             self._thread.join(CLOSE_SECONDS)
+
+    def _opened(self, item: Item) -> list[Piece]:
+        if isinstance(item, BaseException):
+            self._fault = item
+            raise item
+        return item
+
+    def _wake(self) -> None:
+        if not self._go_on.is_set() and self._lead.may_resume:
+            self._go_on.set()
 
     def _read(self) -> None:
         try:
             with closing(self._open_stream()) as chunks:  # type: ignore[type-var]
                 for chunk in chunks:
-                    if not self._put(self.intake.feed(chunk)):
+                    self._put(self.intake.feed(chunk))
+                    if self._is_closed:
                         return
                     if self.intake.is_full:
                         break
             self._put(self.intake.flush())
         except BaseException as fault:  # noqa: BLE001  # raised again where the loop takes it
-            self._buffer.fault = fault
-        finally:
-            with self._changed:
-                self._buffer.done = True
-                self._changed.notify_all()
+            self._items.put(fault)
 
-    def _put(self, pieces: list[Piece]) -> bool:
-        if not pieces and not self._buffer.closed:
-            return True
-        with self._changed:
-            self._buffer.put(pieces)
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._buffer.closed or self._buffer.has_room)
-            return not self._buffer.closed
+    def _put(self, pieces: list[Piece]) -> None:
+        if not pieces:
+            return
+        self._lead.put(pieces)
+        self._items.put(pieces)
+        if self._lead.has_room:
+            return
+        self._go_on.clear()
+        # What was settled between the look and the clearing would wake nobody.
+        if not (self._lead.may_resume or self._is_closed):
+            self._go_on.wait()
 
 
 class TaskReader:
     """Read one upstream call in a task of its own, which alone opens, iterates and closes it."""
 
-    def __init__(self, open_stream: Callable[[], AsyncIterator[BaseMessage]], intake: Intake, buffer: Buffer) -> None:
+    def __init__(self, open_stream: Callable[[], AsyncIterator[BaseMessage]], intake: Intake, lead: Lead) -> None:
         self.intake = intake
         self._open_stream = open_stream
-        self._buffer = buffer
+        self._lead = lead
+        self._pieces: list[Piece] = []
+        self._fault: BaseException | None = None
+        self._is_done = False
         self._ready = asyncio.Event()
-        self._room = asyncio.Event()
+        self._go_on = asyncio.Event()
         self._task = asyncio.create_task(self._read(), name="upstream")
 
     async def take(self) -> list[Piece]:
         """Wait until something is there, and return all of it."""
-        while not self._buffer.is_ready:
+        while not self._pieces and not self._is_done:
             self._ready.clear()
             await self._ready.wait()
-        pieces = self._buffer.take()
-        self._room.set()
+        pieces, self._pieces = self._pieces, []
+        if not pieces and self._fault is not None:
+            raise self._fault
+        self._lead.taken(pieces)
+        self._wake()
         return pieces
 
-    def judged(self, count: int) -> None:
+    def settled(self, count: int) -> None:
         """Say that so many sentences have their verdict."""
-        self._buffer.judged(count)
-        self._room.set()
+        self._lead.settled(count)
+        self._wake()
 
     async def close(self, *, wait: bool = True) -> None:
         """Have the stream closed; `wait` until it is, for a bounded time."""
-        self._buffer.closed = True
         self._task.cancel()
         if wait:
             await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
 
+    def _wake(self) -> None:
+        if self._lead.may_resume:
+            self._go_on.set()
+
     async def _read(self) -> None:
         try:
-            stream = self._open_stream()
-            async with aclosing(stream) as chunks:  # type: ignore[type-var]
+            async with aclosing(self._open_stream()) as chunks:  # type: ignore[type-var]
                 async for chunk in chunks:
                     await self._put(self.intake.feed(chunk))
                     if self.intake.is_full:
@@ -170,16 +192,17 @@ class TaskReader:
         except asyncio.CancelledError:
             raise
         except BaseException as fault:  # noqa: BLE001  # raised again where the loop takes it
-            self._buffer.fault = fault
+            self._fault = fault
         finally:
-            self._buffer.done = True
+            self._is_done = True
             self._ready.set()
 
     async def _put(self, pieces: list[Piece]) -> None:
         if not pieces:
             return
-        self._buffer.put(pieces)
+        self._lead.put(pieces)
+        self._pieces += pieces
         self._ready.set()
-        while not self._buffer.has_room:
-            self._room.clear()
-            await self._room.wait()
+        if not self._lead.has_room:
+            self._go_on.clear()
+            await self._go_on.wait()

@@ -161,6 +161,21 @@ class ReplyState(TypedDict, total=False):
     progress: Progress
 
 
+class NodeInput(TypedDict, total=False):
+    """What a node reads of the state. LangGraph copies what is read, so it is no more than needed."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    draft: list[Piece]
+    released: Annotated[list[Any], DeltaChannel(extend_released, list)]
+    progress: Progress
+
+
+class RouteInput(TypedDict):
+    """What the router reads of the state."""
+
+    progress: Progress
+
+
 class ReplyInput(TypedDict):
     """What the graph is given: the conversation to answer."""
 
@@ -219,7 +234,7 @@ def released_text(pieces: Sequence[Any]) -> str:
     return "".join(piece if isinstance(piece, str) else str(piece["chunk"].text) for piece in pieces)
 
 
-def route(state: ReplyState) -> Literal["aligner", "upstream", "__end__"]:
+def route(state: RouteInput) -> Literal["aligner", "upstream", "__end__"]:
     """Say which node is next: the aligner while a sentence waits, the upstream until the reply is over."""
     progress = state["progress"]
     if progress["finish"] is not None:

@@ -33,7 +33,7 @@ from stream_aligner_lc.faults import is_empty_stream, is_refusal, is_transient
 from stream_aligner_lc.intake import Intake
 from stream_aligner_lc.isolation import inner_context, isolated
 from stream_aligner_lc.options import LoopOptions
-from stream_aligner_lc.readers import Buffer, TaskReader, ThreadReader
+from stream_aligner_lc.readers import Lead, TaskReader, ThreadReader
 from stream_aligner_lc.segmentation import make_segmenter
 from stream_aligner_lc.state import OpenedPiece, Piece
 
@@ -96,10 +96,10 @@ class Upstream:
         """Whether the open stream has begun to call a tool."""
         return self._reader is not None and self._reader.intake.tool_call_seen
 
-    def judged(self, count: int) -> None:
+    def settled(self, count: int) -> None:
         """Say that so many sentences of the open stream have their verdict."""
         if self._reader is not None and count:
-            self._reader.judged(count)
+            self._reader.settled(count)
 
     def take(self, call: Call) -> list[Piece]:
         """Return all pieces that wait, at least one.
@@ -207,13 +207,13 @@ class Upstream:
         )
         # Copies, because a model may write an id into what it is given.
         messages = [message.model_copy() for message in request.messages]
-        buffer = Buffer(self.options.lookahead, needs_verdict=self._needs_verdict)
+        lead = Lead(self.options.lookahead, needs_verdict=self._needs_verdict)
         config = isolated(call.config, self.observers)
         self._log.append(OpenedPiece(type="opened"))
         self._ended = False
         with inner_context(config) as context:
             open_stream = self.llm.stream if kind is ThreadReader else self.llm.astream
-            reader: Any = context.run(kind, lambda: open_stream(messages, config, **request.kwargs), intake, buffer)
+            reader: Any = context.run(kind, lambda: open_stream(messages, config, **request.kwargs), intake, lead)
         self._reader = reader
 
     def _kwargs(self, max_tokens: int | None) -> dict[str, Any]:
