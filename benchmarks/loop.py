@@ -3,7 +3,9 @@
     python benchmarks/loop.py [--rounds 5] [--json FILE]
 
 A scripted upstream says 40 sentences of 20 tokens; the aligner takes 20 ms for each. Every figure is the median of the
-rounds. Read ratios, not absolutes. "own CPU" is the process's CPU time less the bare model's in the same run.
+rounds. Where nobody sleeps, caches stay warm: the rows with an aligner of 0 ms show what our code costs, the
+others also what waking up costs. Read ratios, not absolutes. "own CPU" is the process's CPU time less the bare
+model's in the same run.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ from stream_aligner_lc.testing import ReplaceAligner, ScriptedChatModel
 
 SENTENCES, TOKENS = 40, 20
 ALIGNER_SECONDS = 0.020
+
+
+Read = Callable[[Any], tuple[float, float, float]]
 
 
 class Reading(NamedTuple):
@@ -69,14 +74,12 @@ def read_async(model: Any) -> tuple[float, float, float]:
     return asyncio.run(read())
 
 
-def reading(
-    read: Callable[[Any], tuple[float, float, float]], *, replaced: int, delay: float, aligned: bool
-) -> Reading:
-    """Read the bare or the aligned model once."""
+def reading(read: Read, *, replaced: int, delay: float, aligner: float | None = None) -> Reading:
+    """Read the bare model, or the model with an aligner that takes so many seconds, once."""
     model = upstream(replaced, delay)
     chat: Any = model
-    if aligned:
-        chat = StreamAlignedChat(model, ReplaceAligner({"bad": "good"}, delay=ALIGNER_SECONDS))
+    if aligner is not None:
+        chat = StreamAlignedChat(model, ReplaceAligner({"bad": "good"}, delay=aligner))
     first, total, cpu = read(chat)
     return Reading(first, total, cpu, len(model.calls), sum(len(call.sent) for call in model.calls))
 
@@ -86,8 +89,8 @@ def median(readings: list[Reading]) -> Reading:
     return Reading(*(statistics.median(column) for column in zip(*readings, strict=True)))  # type: ignore[arg-type]
 
 
-def supersteps(colour: str, rounds: int) -> float:
-    """Return LangGraph's own CPU seconds for the two steps of a sentence, with nodes that do nothing."""
+def supersteps(colour: str, rounds: int, sleep: float) -> float:
+    """Return LangGraph's own CPU seconds for a sentence's two steps, with nodes that do nothing but sleep."""
 
     class State(TypedDict):
         count: int
@@ -97,9 +100,13 @@ def supersteps(colour: str, rounds: int) -> float:
             self.name, self.step = name, step
 
         def invoke(self, input: State, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+            if self.step == 0 and sleep:
+                time.sleep(sleep)
             return {"count": input["count"] + self.step}
 
         async def ainvoke(self, input: State, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+            if self.step == 0 and sleep:
+                await asyncio.sleep(sleep)
             return {"count": input["count"] + self.step}
 
     graph = StateGraph(State)
@@ -129,7 +136,7 @@ def supersteps(colour: str, rounds: int) -> float:
             pass
         return time.process_time() - cpu
 
-    times = [run_sync() if colour == "sync" else asyncio.run(run_async()) for _ in range(2 * rounds)]
+    times = [run_sync() if colour == "sync" else asyncio.run(run_async()) for _ in range(rounds)]
     return statistics.median(times) / SENTENCES
 
 
@@ -149,8 +156,8 @@ def main() -> None:
 def measure(rounds: int) -> Iterator[dict[str, Any]]:
     """Yield one row per colour, delay and number of replaced sentences."""
     for colour, read in (("sync", read_sync), ("async", read_async)):
-        reading(read, replaced=8, delay=0, aligned=True)  # imports and caches
-        for delay in (0.0, 0.005):
+        reading(read, replaced=8, delay=0, aligner=0.0)  # imports and caches
+        for delay, aligner in ((0.0, 0.0), (0.0, ALIGNER_SECONDS), (0.005, ALIGNER_SECONDS)):
             for replaced in (0, 8):
                 bare, aligned = [], []
                 for turn in range(rounds):
@@ -159,26 +166,30 @@ def measure(rounds: int) -> Iterator[dict[str, Any]]:
                         end="",
                         file=sys.stderr,
                     )
-                    bare.append(reading(read, replaced=replaced, delay=delay, aligned=False))
-                    aligned.append(reading(read, replaced=replaced, delay=delay, aligned=True))
-                yield row(colour, delay, replaced, median(bare), median(aligned))
-        yield {"colour": colour, "supersteps_ms": supersteps(colour, rounds) * 1000}
+                    bare.append(reading(read, replaced=replaced, delay=delay))
+                    aligned.append(reading(read, replaced=replaced, delay=delay, aligner=aligner))
+                yield row(colour, delay, aligner, replaced, median(bare), median(aligned))
+        for sleep in (0.0, ALIGNER_SECONDS):
+            milliseconds = supersteps(colour, rounds, sleep) * 1000
+            yield {"colour": colour, "ms_per_draft": sleep * 1000, "supersteps_ms": milliseconds}
     print(file=sys.stderr)
 
 
-def row(colour: str, delay: float, replaced: int, bare: Reading, aligned: Reading) -> dict[str, Any]:
+def row(colour: str, delay: float, aligner: float, replaced: int, *readings: Reading) -> dict[str, Any]:
     """Return the figures of one line of the table."""
+    bare, aligned = readings
     own = aligned.cpu - bare.cpu
-    own_first = TOKENS * bare.total / (SENTENCES * TOKENS) + ALIGNER_SECONDS
+    own_first = TOKENS * bare.total / (SENTENCES * TOKENS) + aligner
     return {
         "colour": colour,
         "ms_per_token": delay * 1000,
+        "ms_per_draft": aligner * 1000,
         "replaced": replaced,
         "bare_total": bare.total,
         "first": aligned.first,
         "first_ratio": aligned.first / own_first,
         "total": aligned.total,
-        "total_ratio": aligned.total / (bare.total + ALIGNER_SECONDS),
+        "total_ratio": aligned.total / (bare.total + aligner),
         "calls": aligned.calls,
         "tokens": aligned.tokens,
         "cpu_ms_per_sentence": own / SENTENCES * 1000,
@@ -188,15 +199,19 @@ def row(colour: str, delay: float, replaced: int, bare: Reading, aligned: Readin
 
 def print_table(rows: list[dict[str, Any]]) -> None:
     """Print the rows as a Markdown table."""
-    print("| | ms/token | replaced | bare s | first ms | ÷ own | total s | ÷ bare | calls | tokens | CPU ms | µs |")
-    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    print(
+        "| | ms/token | aligner ms | replaced | bare s | first ms | ÷ own | total s | ÷ bare | calls | tokens | CPU ms | µs |"
+    )
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
     for line in rows:
         if "supersteps_ms" in line:
-            print(f"| {line['colour']}: empty nodes | | | | | | | | | | {line['supersteps_ms']:.2f} | |")
+            sleep = f"{line['ms_per_draft']:.0f}"
+            print(f"| {line['colour']}: empty nodes | | {sleep} | | | | | | | | | {line['supersteps_ms']:.2f} | |")
             continue
         cells = [
             line["colour"],
             f"{line['ms_per_token']:.0f}",
+            f"{line['ms_per_draft']:.0f}",
             str(line["replaced"]),
             f"{line['bare_total']:.3f}",
             f"{line['first'] * 1000:.0f}",
@@ -209,11 +224,10 @@ def print_table(rows: list[dict[str, Any]]) -> None:
             f"{line['cpu_us_per_token']:.0f}",
         ]
         print(f"| {' | '.join(cells)} |")
-    print(
-        "\nfirst ÷ own: against the sentence's own tokens and one aligner call. total ÷ bare: against the bare model "
-        "and one aligner call.\nCPU ms per sentence and µs per token: the process's, less the bare model's. empty "
-        "nodes: LangGraph's two steps a sentence alone."
-    )
+    print("\nfirst ÷ own: against the sentence's own tokens and one aligner call.")
+    print("total ÷ bare: against the bare model and one aligner call.")
+    print("CPU ms per sentence and µs per token: the process's, less the bare model's.")
+    print("empty nodes: LangGraph's two steps a sentence alone, in the same graph with nodes that do nothing or sleep.")
 
 
 if __name__ == "__main__":

@@ -23,10 +23,12 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, ensure_config
 from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
 
+from stream_aligner_lc.aligners import as_aligner
 from stream_aligner_lc.content import joined_blocks
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.graph import AlignedGraph, Recipe, as_stop, compile_graph, recipe_of
 from stream_aligner_lc.models import (
+    as_upstream,
     bound_kwargs,
     chat_model_of,
     declares,
@@ -130,8 +132,8 @@ class StreamAlignedChat(BaseChatModel):
                 f"Unknown option {', '.join(map(repr, sorted(unknown)))}. The options are: {known}."
             )
         super().__init__(llm=llm, aligner=None, **options)  # type: ignore[call-arg]  # pydantic's fields
-        self.aligner = aligner
-        self.aligner = self._loop.recipe.aligner
+        self.aligner = as_aligner(aligner, as_upstream(llm))
+        _ = self._loop  # made at once, so that a wrong option is an error here
 
     @property
     def _loop(self) -> _Loop:

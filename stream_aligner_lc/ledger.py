@@ -18,10 +18,10 @@ from stream_aligner_lc.echo import digest, ignores_prefix, judge_opening
 from stream_aligner_lc.state import (
     DraftPiece,
     EndPiece,
+    NodeInput,
     Piece,
     Progress,
     Release,
-    NodeInput,
     SpacePiece,
     last_id,
     new_progress,

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
@@ -158,7 +157,7 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
     def _answers(self, drafts: Sequence[Draft], context: Context) -> Sequence[Correction] | Exception:
         try:
             return _within(self._timeout, context, self._aligner, drafts)
-        except FutureTimeoutError:
+        except _TooLateError:
             return self._too_late(drafts[0])
         except Exception as fault:  # noqa: BLE001  # `on_aligner_error` decides
             return _as_aligner_error(fault, drafts[0])
@@ -184,6 +183,7 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
             f"The aligner took longer than aligner_timeout={self._timeout} seconds for sentence {draft.index}. Raise "
             "the limit, or choose on_aligner_error='keep' to show the draft in such a case.",
             released=draft.prefix,
+            draft=draft.text,
         )
 
 
@@ -247,13 +247,20 @@ def _released(run: Run, ledger: Ledger) -> dict[str, Any]:
     return update
 
 
+class _TooLateError(Exception):
+    """The time is over; a TimeoutError may be the aligner's own."""
+
+
 def _within(seconds: float | None, context: Context, aligner: Aligner, drafts: Sequence[Draft]) -> Sequence[Correction]:
     if seconds is None:
         return context.run(aligner.correct_many, drafts)
     # Not a `with`: leaving it would wait for the very call that took too long, which also stays in its context.
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aligner")
     try:
-        return pool.submit(context.copy().run, aligner.correct_many, drafts).result(timeout=seconds)
+        answers = pool.submit(context.copy().run, aligner.correct_many, drafts)
+        if not wait([answers], timeout=seconds).done:
+            raise _TooLateError
+        return answers.result()
     finally:
         pool.shutdown(wait=False)
 
@@ -265,6 +272,7 @@ def _as_aligner_error(fault: Exception, draft: Draft) -> AlignerError:
         f"The aligner failed on sentence {draft.index}: {fault!r}. Choose on_aligner_error='keep' to show the draft in "
         "such a case, or 'stop' to end the reply.",
         released=draft.prefix,
+        draft=draft.text,
     )
     error.__cause__ = fault
     return error
