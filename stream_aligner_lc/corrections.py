@@ -61,12 +61,14 @@ class Correction:
 
     `text` equal to the draft's accepts it, an empty `text` removes it. `end` counts only where the sentence
     was changed, unless the loop was told `end_on_accept=True`. `tokens` is what the answer cost the aligner, read
-    and written, where that is known.
+    and written, where that is known; `prefix_cut` is how many characters of the prefix had to be left out of a prompt
+    that was too long.
     """
 
     text: str
     end: bool = False
     tokens: int = field(default=0, compare=False)
+    prefix_cut: int = field(default=0, compare=False)
 
     @classmethod
     def of(cls, answer: object) -> Correction:

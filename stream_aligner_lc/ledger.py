@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from stream_aligner_lc.accounts import Terms, account, final_chunk, was_cut_off, whole_message
 from stream_aligner_lc.content import places_taken, text_chunk
 from stream_aligner_lc.continuation import join
-from stream_aligner_lc.corrections import Decision, Draft
+from stream_aligner_lc.corrections import Correction, Decision, Draft
 from stream_aligner_lc.echo import digest, ignores_prefix, judge_opening
 from stream_aligner_lc.state import (
     DraftPiece,
@@ -95,15 +95,22 @@ class Ledger:
             space = piece["trail"]
         return drafts
 
-    def judge(self, decision: Decision, *, seconds: float, tokens: int = 0, tool_call_seen: bool = False) -> None:
+    def judge(
+        self,
+        decision: Decision,
+        answer: Correction | None = None,
+        *,
+        seconds: float,
+        tool_call_seen: bool = False,
+    ) -> None:
         """Give the first waiting draft its verdict."""
         piece = self._waiting.pop(0)
         assert piece["type"] == "draft", "only drafts are judged"
         self.num_settled += 1
         progress = self.progress
         progress["aligner_seconds"] += seconds
-        progress["aligner_tokens"] += tokens
-        self._note_verdict(piece, decision, seconds=seconds, tokens=tokens)
+        progress["aligner_tokens"] += answer.tokens if answer else 0
+        self._note_verdict(piece, decision, answer, seconds=seconds)
         progress["removed_in_a_row"] = progress["removed_in_a_row"] + 1 if decision.verdict == "removed" else 0
         if decision.text:
             self._release(piece, decision.text, as_written=decision.verdict in ("accepted", "kept"))
@@ -343,7 +350,9 @@ class Ledger:
         if progress["held"] and not (is_between or progress["removed_in_a_row"] or progress["drain"]):
             self._let_out(progress["held"], progress["block"], {})
 
-    def _note_verdict(self, piece: DraftPiece, decision: Decision, *, seconds: float = 0.0, tokens: int = 0) -> None:
+    def _note_verdict(
+        self, piece: DraftPiece, decision: Decision, answer: Correction | None = None, *, seconds: float = 0.0
+    ) -> None:
         progress, verdict = self.progress, decision.verdict
         if verdict != "skipped" or not piece["cut"]:
             progress["verdicts"] = {**progress["verdicts"], verdict: progress["verdicts"].get(verdict, 0) + 1}
@@ -359,7 +368,8 @@ class Ledger:
                 "error": decision.error,
                 "upstream_call": progress["calls"],
                 "draft_tokens": piece["tokens"],
-                "aligner_tokens": tokens,
+                "aligner_tokens": answer.tokens if answer else 0,
+                "prefix_cut": answer.prefix_cut if answer else 0,
                 "aligner_seconds": round(seconds, 6),
             }
         )

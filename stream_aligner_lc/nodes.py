@@ -212,8 +212,8 @@ def _judge(
             raise
         ledger.judge(
             decision,
+            answer if isinstance(answer, Correction) else None,
             seconds=seconds / len(given),
-            tokens=answer.tokens if isinstance(answer, Correction) else 0,
             tool_call_seen=run.upstream.tool_call_seen,
         )
         if decision.verdict not in ("accepted", "kept") or ledger.is_over:

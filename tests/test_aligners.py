@@ -102,6 +102,30 @@ def test_a_prompted_aligner_keeps_to_the_protocol(collect):
     assert "FIXED PART OF THE REPLY: [[One is good.]]" in llm.prompts[1][1].text
 
 
+def test_a_prompt_that_is_too_long_loses_the_older_half_of_the_prefix(collect):
+    records, fine = [], [f"Sentence number {n} is here." for n in range(40)]
+    llm = ScriptedChatModel([f"CORRECTION: [[{text}]]" for text in fine])
+    aligner = PromptedAligner(llm, max_input_tokens=450)
+    chat = StreamAlignedChat(ScriptedChatModel(" ".join(fine)), aligner, on_record=records.append)
+    assert text_of(collect(chat, "Go on.")) == " ".join(fine)
+    assert records[0]["prefix_cut"] == 0
+    assert records[-1]["prefix_cut"] > 0
+    prefix = llm.prompts[-1][1].text.partition("REPLY: [[")[2].partition("]]")[0]
+    assert prefix.startswith("Sentence number")
+    assert prefix.endswith("Sentence number 38 is here.")
+
+
+def test_a_prompt_that_cannot_be_shortened_is_an_error_that_says_so(collect):
+    aligner = PromptedAligner(answers("CORRECTION: [[x]]"), max_input_tokens=10)
+    with pytest.raises(AlignerError, match="max_input_tokens=10"):
+        collect(StreamAlignedChat(ScriptedChatModel("One."), aligner), "Go on.")
+
+
+def test_the_models_profile_bounds_the_prompt():
+    llm = ScriptedChatModel("x", profile={"max_input_tokens": 1234})
+    assert PromptedAligner(llm).max_input_tokens == 1234
+
+
 def test_a_chat_model_becomes_a_prompted_aligner():
     aligner = as_aligner(ScriptedChatModel("x"), ScriptedChatModel("y"))
     assert isinstance(aligner, PromptedAligner)

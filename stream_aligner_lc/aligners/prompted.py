@@ -7,12 +7,13 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from stream_aligner_lc.aligners.base import Aligner
 from stream_aligner_lc.corrections import Correction, Draft, tokens_of
 from stream_aligner_lc.errors import AlignerError, ConfigurationError
-from stream_aligner_lc.prompts import DEFAULT_POLICY, parse_answer, render_instructions, render_request
+from stream_aligner_lc.prompts import DEFAULT_POLICY, parse_answer, render_instructions, render_request, shortened
 
 
 class PromptedAligner(Aligner):
@@ -21,9 +22,19 @@ class PromptedAligner(Aligner):
     `llm` is a chat model or a binding of one, `policy` says in words what a sentence must be. An answer that
     does not keep to the protocol is asked for `attempts` times in all, then `AlignerError` is raised and the
     loop's `on_aligner_error` decides. The protocol is Stream Aligner's (arXiv 2501.05336).
+
+    A prompt of more than `max_input_tokens` (approximately counted; None: what the model's profile says, if it says
+    anything) loses the older half of the prefix, at the start of a sentence, until it fits; the record says how much.
     """
 
-    def __init__(self, llm: Runnable[Any, Any], *, policy: Any = DEFAULT_POLICY, attempts: Any = 2) -> None:
+    def __init__(
+        self,
+        llm: Runnable[Any, Any],
+        *,
+        policy: Any = DEFAULT_POLICY,
+        attempts: Any = 2,
+        max_input_tokens: int | None = None,
+    ) -> None:
         if not isinstance(llm, Runnable):
             raise ConfigurationError(f"PromptedAligner needs a chat model, got {llm!r}.")
         if not isinstance(policy, str) or not policy.strip():
@@ -33,27 +44,30 @@ class PromptedAligner(Aligner):
         self.llm = llm
         self.policy = policy
         self.attempts = attempts
+        self.max_input_tokens = _profile_limit(llm) if max_input_tokens is None else max_input_tokens
         self.name = f"prompted:{_model_name(llm)}"
         self._instructions = SystemMessage(render_instructions(policy))
 
     def invoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
         """Ask until an answer keeps to the protocol."""
-        prompt, tokens = self._prompt(input), 0
+        prompt, prefix_cut = self._prompt(input)
+        tokens = 0
         for _ in range(self.attempts):
             answer = self.llm.invoke(prompt, config, **kwargs)
             tokens += tokens_of(answer)
             if correction := parse_answer(answer.text):
-                return replace(correction, tokens=tokens)
+                return replace(correction, tokens=tokens, prefix_cut=prefix_cut)
         raise self._unusable(answer)
 
     async def ainvoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
         """Ask until an answer keeps to the protocol."""
-        prompt, tokens = self._prompt(input), 0
+        prompt, prefix_cut = self._prompt(input)
+        tokens = 0
         for _ in range(self.attempts):
             answer = await self.llm.ainvoke(prompt, config, **kwargs)
             tokens += tokens_of(answer)
             if correction := parse_answer(answer.text):
-                return replace(correction, tokens=tokens)
+                return replace(correction, tokens=tokens, prefix_cut=prefix_cut)
         raise self._unusable(answer)
 
     @property
@@ -61,8 +75,19 @@ class PromptedAligner(Aligner):
         """The model's own identity and the policy."""
         return {**super().identity, "llm": _model_identity(self.llm), "policy": self.policy}
 
-    def _prompt(self, draft: Draft) -> list[BaseMessage]:
-        return [self._instructions, HumanMessage(render_request(draft.question, draft.prefix, draft.text))]
+    def _prompt(self, draft: Draft) -> tuple[list[BaseMessage], int]:
+        question, prefix = draft.question, draft.prefix
+        while True:
+            request = HumanMessage(render_request(question, prefix, draft.text))
+            prompt: list[BaseMessage] = [self._instructions, request]
+            if self.max_input_tokens is None or count_tokens_approximately(prompt) <= self.max_input_tokens:
+                return prompt, len(draft.prefix) - len(prefix)
+            if not prefix:
+                raise AlignerError(
+                    f"The prompt of sentence {draft.index} needs more than max_input_tokens={self.max_input_tokens} "
+                    "even without the text so far. Use a model with a longer context, or align_first to stop earlier."
+                )
+            prefix = shortened(prefix)
 
     def _unusable(self, answer: BaseMessage) -> AlignerError:
         return AlignerError(
@@ -70,6 +95,11 @@ class PromptedAligner(Aligner):
             f"{len(answer.text)} characters of other text. Use a model that follows instructions, or "
             "on_aligner_error='keep' to show the draft in such a case."
         )
+
+
+def _profile_limit(llm: Runnable[Any, Any]) -> int | None:
+    profile = getattr(getattr(llm, "bound", llm), "profile", None)
+    return profile.get("max_input_tokens") if isinstance(profile, dict) else None
 
 
 def _model_name(llm: Runnable[Any, Any]) -> str:
