@@ -23,9 +23,10 @@ from stream_aligner_lc.state import (
     Progress,
     Release,
     SpacePiece,
+    Transcript,
     last_id,
     new_progress,
-    released_text,
+    text_of,
 )
 
 # After so many removed sentences in a row the upstream has nothing to say that may be shown.
@@ -37,15 +38,18 @@ MAX_ECHOES = 8
 class Ledger:
     """Open it on the state, let it receive, judge and pass on, and take its `update`."""
 
-    def __init__(self, state: NodeInput, terms: Terms, messages: Sequence[BaseMessage]) -> None:
+    def __init__(
+        self, state: NodeInput, terms: Terms, messages: Sequence[BaseMessage], transcript: Transcript | None = None
+    ) -> None:
         progress = state.get("progress")
         self._is_new = progress is None or _is_over(progress) or progress["reply_to"] != last_id(messages)
         self._terms = terms
         self.progress: Progress = new_progress(messages) if self._is_new or progress is None else {**progress}
         self.messages = messages
         self._waiting: list[Piece] = [] if self._is_new else list(state.get("draft", ()))
-        self._before: list[Any] = [] if self._is_new else list(state.get("released", ()))
+        self._before: Sequence[Any] = () if self._is_new else state.get("released") or ()
         self._new: list[Any] = []
+        self._text = (transcript or Transcript()).text(self._before)
         self._chunks: list[AIMessageChunk] = []
         self._verdicts: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []
@@ -60,7 +64,7 @@ class Ledger:
     @property
     def text(self) -> str:
         """The released text."""
-        return released_text([*self._before, *self._new])
+        return self._text
 
     @property
     def tokens_left(self) -> int | None:
@@ -287,6 +291,7 @@ class Ledger:
         if not text:
             return
         chunk = text_chunk(text, block, metadata)
+        self._text += text
         self._chunks.append(chunk)
         if block is None and not metadata:
             self._new.append(text)
@@ -380,8 +385,7 @@ def _is_over(progress: Progress) -> bool:
 
 
 def _sentences(released: Sequence[Any]) -> list[str]:
-    texts = (piece if isinstance(piece, str) else str(piece["chunk"].text) for piece in released)
-    return [core for text in texts if (core := text.strip())]
+    return [core for text in map(text_of, released) if (core := text.strip())]
 
 
 def _is_call(piece: Piece) -> bool:

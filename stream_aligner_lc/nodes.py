@@ -25,7 +25,7 @@ from stream_aligner_lc.corrections import Correction, Decision, Draft, decide
 from stream_aligner_lc.errors import AlignerError, AlignerTimeout
 from stream_aligner_lc.isolation import inner_context, isolated
 from stream_aligner_lc.ledger import Ledger
-from stream_aligner_lc.state import NodeInput
+from stream_aligner_lc.state import NodeInput, Transcript
 from stream_aligner_lc.upstream import Call, Upstream
 
 VERDICT_EVENT = "stream_aligner_verdict"
@@ -41,11 +41,16 @@ class Run:
     """The conversation, where the chat model runs the graph. LangGraph gives messages in its state an id each,
     which is not the caller's wish. The chat model also streams and reports to the outside by itself."""
     started: float = field(default_factory=time.perf_counter)
+    transcript: Transcript = field(default_factory=Transcript)
 
     @property
     def is_inner(self) -> bool:
         """Whether the chat model runs the graph."""
         return self.messages is not None
+
+    def ledger(self, state: NodeInput) -> Ledger:
+        """Open the books on a step's state."""
+        return Ledger(state, self.terms, self.conversation(state), self.transcript)
 
     def conversation(self, state: NodeInput) -> Sequence[BaseMessage]:
         """Return what is being answered."""
@@ -64,7 +69,7 @@ class UpstreamNode(Runnable[NodeInput, dict[str, Any]]):
     def invoke(self, input: NodeInput, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         """Wait for the next pieces."""
         run: Run = get_runtime(Run).context
-        ledger = Ledger(input, run.terms, run.conversation(input))
+        ledger = run.ledger(input)
         call = self._call(ledger, ensure_config(config))
         ledger.receive(run.upstream.take(call))
         run.upstream.settled(ledger.num_settled)
@@ -76,7 +81,7 @@ class UpstreamNode(Runnable[NodeInput, dict[str, Any]]):
     async def ainvoke(self, input: NodeInput, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         """Wait for the next pieces."""
         run: Run = get_runtime(Run).context
-        ledger = Ledger(input, run.terms, run.conversation(input))
+        ledger = run.ledger(input)
         call = self._call(ledger, ensure_config(config))
         ledger.receive(await run.upstream.atake(call))
         run.upstream.settled(ledger.num_settled)
@@ -119,7 +124,7 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
     def invoke(self, input: NodeInput, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         """Correct, release and report."""
         run: Run = get_runtime(Run).context
-        ledger = Ledger(input, run.terms, run.conversation(input))
+        ledger = run.ledger(input)
         config = ensure_config(config)
         drafts = ledger.drafts(joint=self._aligner.joint)
         started = time.perf_counter()
@@ -138,7 +143,7 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
     async def ainvoke(self, input: NodeInput, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         """Correct, release and report."""
         run: Run = get_runtime(Run).context
-        ledger = Ledger(input, run.terms, run.conversation(input))
+        ledger = run.ledger(input)
         config = ensure_config(config)
         drafts = ledger.drafts(joint=self._aligner.joint)
         started = time.perf_counter()

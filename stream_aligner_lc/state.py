@@ -229,9 +229,30 @@ def last_id(messages: Sequence[BaseMessage]) -> str:
     return f"{len(messages)}:{messages[-1].id if messages else None}"
 
 
-def released_text(pieces: Sequence[Any]) -> str:
-    """Return the text of `released`."""
-    return "".join(piece if isinstance(piece, str) else str(piece["chunk"].text) for piece in pieces)
+def text_of(piece: Any) -> str:
+    """Return the text of one piece of `released`."""
+    return piece if isinstance(piece, str) else str(piece["chunk"].text)
+
+
+class Transcript:
+    """The text of `released`, joined once: a reply of thousands of sentences asks for it with each of them.
+
+    A cache beside the state, never the truth: pieces that are not those it has seen are joined anew.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: Sequence[Any] = ()
+        self._text = ""
+
+    def text(self, pieces: Sequence[Any]) -> str:
+        """Return the text of `pieces`."""
+        seen = len(self._pieces)
+        if len(pieces) < seen or (seen and pieces[seen - 1] != self._pieces[-1]):
+            seen, self._text = 0, ""
+        if len(pieces) > seen:
+            self._text += "".join(map(text_of, pieces[seen:]))
+        self._pieces = pieces
+        return self._text
 
 
 def route(state: RouteInput) -> Literal["aligner", "upstream", "__end__"]:
