@@ -10,8 +10,9 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 from langchain_core.messages.ai import UsageMetadata, add_ai_message_chunks, add_usage
 
 from stream_aligner_lc.content import joined_blocks
+from stream_aligner_lc.corrections import Correction, Decision
 from stream_aligner_lc.options import LoopOptions
-from stream_aligner_lc.state import EndPiece, Progress
+from stream_aligner_lc.state import DraftPiece, EndPiece, Progress
 
 # Where providers say why a reply ended.
 FINISH_KEYS = ("finish_reason", "stop_reason", "done_reason")
@@ -107,3 +108,28 @@ def totals(progress: Progress, names: dict[str, str]) -> dict[str, Any]:
         "repeated_characters_cut": progress["overlap"],
         **names,
     }
+
+
+def record_of(
+    progress: Progress, piece: DraftPiece, decision: Decision, answer: Correction | None, seconds: float
+) -> dict[str, Any]:
+    """Return what `on_record` is told of one sentence."""
+    return {
+        "reply": progress["reply_id"],
+        "index": progress["index"],
+        "kind": piece["kind"],
+        "verdict": decision.verdict,
+        "draft": piece["text"],
+        "text": decision.text,
+        "error": decision.error,
+        "upstream_call": progress["calls"],
+        "draft_tokens": piece["tokens"],
+        "aligner_tokens": answer.tokens if answer else 0,
+        "prefix_cut": answer.prefix_cut if answer else 0,
+        "aligner_seconds": round(seconds, 6),
+    }
+
+
+def scaled_tokens(tokens: int, draft: str, text: str) -> int:
+    """Estimate the tokens of `text`, which stands for a `draft` of so many."""
+    return max(1, round(tokens * len(text) / len(draft)))

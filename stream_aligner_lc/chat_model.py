@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
-from contextlib import aclosing, closing
+from contextlib import closing
 from copy import deepcopy
 from typing import Any, NamedTuple, Self, cast
 from uuid import uuid4
@@ -24,26 +24,21 @@ from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, 
 from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
 
 from stream_aligner_lc.aligners import as_aligner
-from stream_aligner_lc.content import joined_blocks
 from stream_aligner_lc.errors import ConfigurationError
-from stream_aligner_lc.graph import AlignedGraph, Recipe, as_stop, compile_graph, recipe_of
+from stream_aligner_lc.graph import AlignedGraph, compile_graph
 from stream_aligner_lc.models import (
     as_upstream,
     bound_kwargs,
     chat_model_of,
-    declares,
     identity_of,
     is_plain,
     model_name_of,
     substituted,
     with_tools,
 )
-from stream_aligner_lc.options import DEFAULT_SKIP, LoopOptions, Record
-from stream_aligner_lc.reply import Caller, Reply
-
-# Options of chat models that go with every call of the upstream.
-FORWARDED = ("temperature", "max_tokens", "timeout", "stop", "max_retries", "api_key")
-
+from stream_aligner_lc.options import DEFAULT_SKIP, FORWARDED, LoopOptions, Record
+from stream_aligner_lc.recipe import Recipe, as_stop, recipe_of
+from stream_aligner_lc.reply import Caller, Reply, agenerations, joined
 
 # What the loop is made of; the forwarded options among it.
 _PARTS = ("llm", "aligner", "continuation", "observers", *FORWARDED, *sorted(LoopOptions.names()))
@@ -141,14 +136,9 @@ class StreamAlignedChat(BaseChatModel):
         # gets another loop, and nothing is ever ignored silently.
         parts = tuple(getattr(self, name) for name in _PARTS)
         if self._made is None or any(one is not other for one, other in zip(self._made.parts, parts, strict=True)):
+            options = {name: getattr(self, name) for name in (*LoopOptions.names(), *FORWARDED)}
             recipe = recipe_of(
-                self.llm,
-                self.aligner,
-                continuation=self.continuation,
-                observers=self.observers,
-                stop=as_stop(self.stop),
-                forward=_forwarded(self),
-                **{name: getattr(self, name) for name in LoopOptions.names()},
+                self.llm, self.aligner, continuation=self.continuation, observers=self.observers, **options
             )
             self._made = _Loop(parts, recipe, compile_graph(recipe, checkpointer=False))
         return self._made
@@ -323,7 +313,7 @@ class StreamAlignedChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return _joined(generate_from_stream(self._stream(messages, stop, run_manager, **kwargs)))
+        return joined(generate_from_stream(self._stream(messages, stop, run_manager, **kwargs)))
 
     async def _agenerate(
         self,
@@ -332,7 +322,7 @@ class StreamAlignedChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return _joined(await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs)))
+        return joined(await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs)))
 
     def _stream(
         self,
@@ -354,7 +344,7 @@ class StreamAlignedChat(BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         # LangChain leaves the closing of what it iterates to the garbage collector. Held here, it is not collected.
-        generations = _agenerations(self._reply(messages, stop, run_manager, kwargs))
+        generations = agenerations(self._reply(messages, stop, run_manager, kwargs))
         self._open.append(generations)
         return generations
 
@@ -396,30 +386,3 @@ class StreamAlignedChat(BaseChatModel):
         """Return the same chat model over another upstream."""
         options = {name: getattr(self, name) for name in self.model_fields_set - {"llm", "aligner", "profile"}}
         return type(self)(llm, self.aligner, **options)
-
-
-def _joined(result: ChatResult) -> ChatResult:
-    for generation in result.generations:
-        generation.message.content = joined_blocks(generation.message.content)
-    return result
-
-
-async def _agenerations(reply: Reply) -> AsyncGenerator[ChatGenerationChunk]:
-    async with aclosing(reply.achunks()) as chunks:  # type: ignore[type-var]
-        async for chunk in chunks:
-            yield ChatGenerationChunk(message=chunk)
-
-
-def _forwarded(chat: StreamAlignedChat) -> dict[str, Any]:
-    """Return the options that go with every upstream call.
-
-    Raises `ConfigurationError` for one that the upstream's class takes where it is made, and refuses in a call.
-    """
-    given = {name: getattr(chat, name) for name in FORWARDED if name != "stop"}
-    for name in ("max_retries", "api_key"):
-        if given[name] is not None and declares(chat.llm, name):
-            model = type(chat_model_of(chat.llm)).__name__
-            raise ConfigurationError(
-                f"`{name}` belongs to the upstream's client, which is made already: use {model}({name}=...)."
-            )
-    return {name: value for name, value in given.items() if value is not None}

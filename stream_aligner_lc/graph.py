@@ -2,75 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
-from dataclasses import dataclass
 from typing import Any, cast
 
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from stream_aligner_lc.accounts import Terms
-from stream_aligner_lc.aligners import Aligner, as_aligner
-from stream_aligner_lc.continuation import Continuation, choose_continuation
-from stream_aligner_lc.errors import ConfigurationError
-from stream_aligner_lc.models import as_upstream, max_tokens_of, model_name_of, retry_of, stop_of
 from stream_aligner_lc.nodes import AlignerNode, Run, UpstreamNode
-from stream_aligner_lc.options import LoopOptions
+from stream_aligner_lc.recipe import Recipe, recipe_of
 from stream_aligner_lc.state import NodeInput, ReplyInput, ReplyOutput, ReplyState, route
-from stream_aligner_lc.upstream import Upstream, UpstreamModel
 
 # Two steps a sentence, and LangChain's own default of 25 would end a reply after twelve. The bounds of a reply
 # are `max_sentences`, `max_restarts` and the upstream's end, never this number.
 RECURSION_LIMIT = 1_000_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """What every run of one graph is made of."""
-
-    llm: UpstreamModel
-    aligner: Aligner
-    continuation: Continuation
-    options: LoopOptions
-    observers: Sequence[BaseCallbackHandler] = ()
-    stop: Sequence[str] | None = None
-    kwargs: Mapping[str, Any]
-
-    def start(
-        self,
-        messages: Sequence[BaseMessage] | None = None,
-        *,
-        stop: Sequence[str] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Run:
-        """Return what one run shares: a stream that is not open yet, and the terms of this reply."""
-        kwargs = {**self.kwargs, **(kwargs or {})}
-        stop = stop if stop is not None else self.stop
-        max_tokens = kwargs.pop("max_tokens", None)
-        upstream = Upstream(
-            self.llm,
-            self.continuation,
-            self.options,
-            stop=stop,
-            max_tokens=max_tokens,
-            kwargs=kwargs,
-            observers=self.observers,
-            retry=retry_of(self.llm),
-        )
-        terms = Terms(
-            options=self.options,
-            stop=tuple(stop or stop_of(self.llm)),
-            max_tokens=max_tokens if max_tokens is not None else max_tokens_of(self.llm),
-            exact=self.continuation.exact,
-            names={"aligner": self.aligner.name, "continuation": self.continuation.name},
-            model_name=model_name_of(self.llm),
-        )
-        return Run(upstream, terms, messages)
 
 
 class AlignedGraph(CompiledStateGraph[ReplyState, Run, ReplyInput, ReplyOutput]):
@@ -126,52 +74,6 @@ def build_graph(
     """
     recipe = recipe_of(llm, aligner, continuation=continuation, observers=observers, **options)
     return compile_graph(recipe, checkpointer=checkpointer)
-
-
-def recipe_of(
-    llm: Any,
-    aligner: Any,
-    *,
-    continuation: str | Callable[..., Any] = "auto",
-    observers: Sequence[BaseCallbackHandler] = (),
-    stop: Sequence[str] | None = None,
-    forward: Mapping[str, Any] | None = None,
-    **options: Any,
-) -> Recipe:
-    """Check the parts and options of a loop; `forward` goes with every upstream call."""
-    if unknown := set(options) - LoopOptions.names():
-        known = ", ".join(sorted(LoopOptions.names() | {"continuation", "observers"}))
-        raise ConfigurationError(f"Unknown option {', '.join(map(repr, sorted(unknown)))}. The options are: {known}.")
-    upstream = as_upstream(llm)
-    return Recipe(
-        llm=upstream,
-        aligner=as_aligner(aligner, upstream),
-        continuation=choose_continuation(upstream, continuation),
-        options=LoopOptions(**options),
-        observers=_checked(observers),
-        stop=stop,
-        kwargs=dict(forward or {}),
-    )
-
-
-def as_stop(stop: Any) -> list[str] | None:
-    """Return stop sequences as a list; one string is one sequence.
-
-    Raises `ConfigurationError` for anything else.
-    """
-    if stop is None:
-        return None
-    sequences = [stop] if isinstance(stop, str) else stop
-    if not isinstance(sequences, list | tuple) or not all(isinstance(each, str) for each in sequences):
-        raise ConfigurationError(f"`stop` must be a string or a list of strings, got {stop!r}.")
-    return list(sequences)
-
-
-def _checked(observers: Any) -> tuple[BaseCallbackHandler, ...]:
-    handlers = observers if isinstance(observers, list | tuple) else None
-    if handlers is None or not all(isinstance(each, BaseCallbackHandler) for each in handlers):
-        raise ConfigurationError(f"`observers` must be a list of LangChain callback handlers, got {observers!r}.")
-    return tuple(handlers)
 
 
 def compile_graph(recipe: Recipe, *, checkpointer: BaseCheckpointSaver[Any] | bool | None = None) -> AlignedGraph:

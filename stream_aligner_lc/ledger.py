@@ -10,7 +10,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessageChunk, BaseMessage
 
-from stream_aligner_lc.accounts import Terms, account, final_chunk, was_cut_off, whole_message
+from stream_aligner_lc.accounts import Terms, account, final_chunk, record_of, scaled_tokens, was_cut_off, whole_message
 from stream_aligner_lc.content import places_taken, text_chunk
 from stream_aligner_lc.continuation import join
 from stream_aligner_lc.corrections import Correction, Decision, Draft
@@ -276,7 +276,7 @@ class Ledger:
         whole = self._until_stop(self._space_before(piece) + text)
         progress["joining"] = False
         progress["held"] = piece["trail"]
-        progress["tokens"] += piece["tokens"] if as_written else _scaled(piece["tokens"], piece["text"], text)
+        progress["tokens"] += piece["tokens"] if as_written else scaled_tokens(piece["tokens"], piece["text"], text)
         if whole:
             logprobs = {"logprobs": piece["logprobs"]} if as_written and piece["logprobs"] else {}
             metadata = {**piece["form"], **logprobs}
@@ -362,22 +362,7 @@ class Ledger:
         if verdict != "skipped" or not piece["cut"]:
             progress["verdicts"] = {**progress["verdicts"], verdict: progress["verdicts"].get(verdict, 0) + 1}
         self._verdicts.append({"index": progress["index"], "verdict": verdict, "kind": piece["kind"]})
-        self.records.append(
-            {
-                "reply": progress["reply_id"],
-                "index": progress["index"],
-                "kind": piece["kind"],
-                "verdict": verdict,
-                "draft": piece["text"],
-                "text": decision.text,
-                "error": decision.error,
-                "upstream_call": progress["calls"],
-                "draft_tokens": piece["tokens"],
-                "aligner_tokens": answer.tokens if answer else 0,
-                "prefix_cut": answer.prefix_cut if answer else 0,
-                "aligner_seconds": round(seconds, 6),
-            }
-        )
+        self.records.append(record_of(progress, piece, decision, answer, seconds))
 
 
 def _is_over(progress: Progress) -> bool:
@@ -390,10 +375,6 @@ def _sentences(released: Sequence[Any]) -> list[str]:
 
 def _is_call(piece: Piece) -> bool:
     return piece["type"] == "chunk" and bool(piece["chunk"].tool_call_chunks)
-
-
-def _scaled(tokens: int, draft: str, text: str) -> int:
-    return max(1, round(tokens * len(text) / len(draft)))
 
 
 def _stronger(before: str, after: str, *, start: bool) -> str:

@@ -15,6 +15,8 @@ Reasoning = Literal["pass", "drop"]
 Record = Mapping[str, Any]
 
 DEFAULT_SKIP = ("code", "math", "table", "rule")
+# Options of chat models that go with every call of the upstream.
+FORWARDED = ("temperature", "max_tokens", "timeout", "stop", "max_retries", "api_key")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,8 +24,10 @@ from langchain_core.callbacks import (
     dispatch_custom_event,
 )
 from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableConfig, ensure_config
 
+from stream_aligner_lc.content import joined_blocks
 from stream_aligner_lc.continuation.leaves import leaves
 from stream_aligner_lc.graph import AlignedGraph
 from stream_aligner_lc.isolation import inner_context, isolated
@@ -123,6 +125,20 @@ class Reply:
                             await adispatch_custom_event(VERDICT_EVENT, verdict, config=self._outer)
                         for chunk in update["release"]["chunks"]:
                             yield chunk
+
+
+def joined(result: ChatResult) -> ChatResult:
+    """Return the result with text blocks that were cut into sentences as one again."""
+    for generation in result.generations:
+        generation.message.content = joined_blocks(generation.message.content)
+    return result
+
+
+async def agenerations(reply: Reply) -> AsyncGenerator[ChatGenerationChunk]:
+    """Yield the reply's chunks as LangChain wants them."""
+    async with aclosing(reply.achunks()) as chunks:  # type: ignore[type-var]
+        async for chunk in chunks:
+            yield ChatGenerationChunk(message=chunk)
 
 
 def _each(context: Context, items: Iterator[Any]) -> Generator[Any]:

@@ -71,6 +71,16 @@ def test_an_option_of_the_upstreams_client_is_refused_where_it_would_have_no_eff
         StreamAlignedChat(ChatOpenAI(api_key="x", model="m"), AcceptAligner(), api_key="y", continuation="instruct")
 
 
+def test_a_graph_forwards_them_as_well():
+    upstream = ScriptedChatModel("One. Two. Three.")
+    graph = build_graph(upstream, AcceptAligner(), temperature=0.3, max_tokens=2, stop="END")
+    state = graph.invoke({"messages": [("user", "Go on.")]})
+    assert state["messages"][-1].text == "One. Two."
+    assert state["messages"][-1].response_metadata["finish_reason"] == "length"
+    assert upstream.calls[0].kwargs == {"temperature": 0.3, "max_tokens": 2}
+    assert upstream.calls[0].stop == ["END"]
+
+
 def test_options_of_a_call_are_forwarded_to_every_upstream_call(collect):
     upstream = ScriptedChatModel("Bad. Two.")
     options = {"temperature": 0.3, "timeout": 7, "max_retries": 2, "api_key": "k"}

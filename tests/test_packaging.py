@@ -30,6 +30,7 @@ LAYERS = [
     {"upstream"},
     {"models"},
     {"nodes"},
+    {"recipe"},
     {"graph"},
     {"reply"},
     {"chat_model"},
