@@ -264,8 +264,10 @@ class Upstream:
                 "`continuation` to what the provider understands, 'instruct' if nothing else, or feedback=False "
                 "to never restart it."
             )
-        else:
+        elif is_transient(fault):
             way_out = f"Tried {1 + self.options.upstream_retries} times; raise `upstream_retries` to try more often."
+        else:
+            way_out = "Trying again would not mend it; its cause says what to change."
         error = UpstreamError(
             f"The upstream failed in the middle of the reply: {fault!r}. {way_out}", released=call.prefix
         )
