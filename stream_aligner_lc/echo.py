@@ -7,11 +7,11 @@ ones that `Overlap` cannot tell from chance, and the one that the restart had ju
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Literal
 
 from stream_aligner_lc.continuation import is_spaceless
 from stream_aligner_lc.errors import UpstreamError
+from stream_aligner_lc.fingerprints import fingerprint
 
 Opening = Literal["new", "again", "repeated", "repeated whole", "ignored", "new after all"]
 
@@ -22,14 +22,14 @@ def judge_opening(
     """Say what a sentence at the opening of a restarted stream is, after `repeated` sentences that repeat.
 
     `is_flush` says that no whitespace stands before it: a new turn starts like that, a continuation rarely.
-    `said` are the released sentences of the reply, `replaced` is the digest of the draft whose
+    `said` are the released sentences of the reply, `replaced` is the fingerprint of the draft whose
     replacement caused the restart.
 
     "new": it goes on. "again": the replaced draft, behind whitespace, which the text may want. "repeated": the
     next of the sentences that were said. "repeated whole": the last of them. "ignored": the upstream started
     over. "new after all": the sentences before it were no repetition.
     """
-    if digest(text) == replaced:
+    if fingerprint(text) == replaced:
         return "ignored" if is_flush or repeated else "again"
     if (is_flush or repeated) and repeated < len(said) and text == said[repeated]:
         return "repeated whole" if repeated + 1 == len(said) else "repeated"
@@ -39,11 +39,6 @@ def judge_opening(
     if is_spaceless(said[0][-1]):
         return "new after all"
     return "ignored" if exact else "new"
-
-
-def digest(text: str) -> str:
-    """Return what a draft is recognised by, where the draft itself must not be kept."""
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def ignores_prefix(released: str) -> UpstreamError:

@@ -14,7 +14,8 @@ from stream_aligner_lc.accounts import Terms, account, final_chunk, record_of, s
 from stream_aligner_lc.content import places_taken, text_chunk
 from stream_aligner_lc.continuation import join
 from stream_aligner_lc.corrections import Correction, Decision, Draft
-from stream_aligner_lc.echo import digest, ignores_prefix, judge_opening
+from stream_aligner_lc.echo import ignores_prefix, judge_opening
+from stream_aligner_lc.fingerprints import fingerprint
 from stream_aligner_lc.state import (
     DraftPiece,
     EndPiece,
@@ -339,7 +340,7 @@ class Ledger:
         progress["asked_again"] = progress["asked_again"] or is_last
         progress["restart"] = True
         progress["restarts"] += 1
-        progress["replaced"] = digest(piece["text"])
+        progress["replaced"] = fingerprint(piece["text"])
         self._waiting = []
 
     def _may_ask_again(self, end: EndPiece) -> bool:

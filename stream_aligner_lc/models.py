@@ -17,6 +17,7 @@ from langchain_core.runnables.configurable import DynamicRunnable
 from langchain_core.runnables.retry import RunnableRetry
 
 from stream_aligner_lc.errors import ConfigurationError
+from stream_aligner_lc.fingerprints import fingerprint
 from stream_aligner_lc.upstream import UpstreamModel
 
 
@@ -102,7 +103,10 @@ def model_name_of(llm: Any) -> str:
 
 
 def identity_of(llm: Any) -> str:
-    """Return what tells this upstream's answers from another's: the key by which LangChain caches it."""
+    """Return what tells this upstream's answers from another's.
+
+    That is its class and a fingerprint of the key by which LangChain caches it: bound arguments may be secret.
+    """
     model = chat_model_of(llm)
     own = model._get_llm_string()  # noqa: SLF001  # LangChain's caches have no public name for it
     wrapping = "" if llm is model else f"{type(llm).__name__}:{bound_kwargs(llm)!r}"
@@ -111,7 +115,7 @@ def identity_of(llm: Any) -> str:
         inner = inner.bound
     if isinstance(inner, RunnableWithFallbacks):
         wrapping += "|".join(identity_of(fallback) for fallback in inner.fallbacks)
-    return f"{type(model).__module__}.{type(model).__qualname__}:{wrapping}:{own}"
+    return f"{type(model).__module__}.{type(model).__qualname__}:{fingerprint(f'{wrapping}:{own}')}"
 
 
 def declares(llm: Any, option: str) -> bool:

@@ -31,7 +31,8 @@ class Lead:
     """How far the upstream is ahead of the aligner. No I/O, no locks: each count has one writer.
 
     Up to `lookahead` finished sentences may be ahead of the one that the aligner works on. A reader that had to
-    stop goes on when half of them are settled: a wake-up per sentence would cost more than the sentence.
+    stop goes on when half of them are settled: a wake-up per sentence would cost more than the sentence. With a
+    lookahead of one or more it goes on before the aligner has nothing left to do.
     """
 
     def __init__(self, lookahead: int, *, needs_verdict: Callable[[Piece], bool]) -> None:
@@ -45,7 +46,7 @@ class Lead:
 
     @property
     def may_resume(self) -> bool:
-        return self._drafted - self._settled <= self._lookahead // 2 and self._put - self._taken < MAX_WAITING
+        return self._drafted - self._settled <= (self._lookahead + 1) // 2 and self._put - self._taken < MAX_WAITING
 
     def put(self, pieces: list[Piece]) -> None:
         self._put += len(pieces)

@@ -99,7 +99,7 @@ class Progress(TypedDict):
     joining: bool
     """The next core is the first after a restart, and the whitespace before it has to be found."""
     replaced: str | None
-    """Digest of the draft whose replacement caused the last restart."""
+    """Fingerprint of the draft whose replacement caused the last restart."""
     echoes: int
     """How often in a row a restart brought back the very draft that it replaced."""
     drain: bool

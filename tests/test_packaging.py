@@ -20,7 +20,7 @@ README = (ROOT / "README.md").read_text()
 
 # Low imports nothing high. A module may import from its own layer and from those above it in this list.
 LAYERS = [
-    {"errors", "segmentation"},
+    {"errors", "fingerprints", "segmentation"},
     {"corrections", "prompts", "options"},
     {"content", "continuation", "faults"},
     {"state", "echo", "isolation", "recorders"},

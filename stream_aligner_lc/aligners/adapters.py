@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import hashlib
 import inspect
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from langchain_core.runnables.passthrough import RunnableAssign, RunnablePick
 
 from stream_aligner_lc.aligners.base import Aligner
 from stream_aligner_lc.corrections import Draft
+from stream_aligner_lc.fingerprints import fingerprint
 
 
 class FunctionAligner(Aligner):
@@ -82,9 +82,9 @@ class RunnableAligner(Aligner):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The chain's representation, which holds its steps and their settings, and a digest of its functions."""
-        digests = [_digest(function) for function in _functions(self.runnable)]
-        return {**super().identity, "runnable": repr(self.runnable), "digests": digests}
+        """A fingerprint of the chain's representation, which holds its steps and their settings, and its functions."""
+        functions = [_digest(function) for function in _functions(self.runnable)]
+        return {**super().identity, "runnable": fingerprint(repr((self.runnable, functions)))}
 
     def _input(self, draft: Draft) -> Any:
         return draft.as_dict() if self._takes_dict else draft
@@ -144,4 +144,4 @@ def _digest(function: Callable[..., Any]) -> str:
     cells = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
     settings = [getattr(function, name, None) for name in ("__defaults__", "__kwdefaults__", "__self__")]
     parts = (code.co_code, code.co_consts, code.co_names, settings, cells)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+    return fingerprint(repr(parts))

@@ -10,6 +10,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import run_in_executor
 
 from stream_aligner_lc.corrections import Correction, Draft
+from stream_aligner_lc.fingerprints import fingerprint
 
 
 class Aligner(Runnable[Draft, Any]):
@@ -69,11 +70,11 @@ class Aligner(Runnable[Draft, Any]):
     def identity(self) -> dict[str, Any]:
         """What tells this aligner's answers from another's, as plain values: part of cache keys and traces.
 
-        Unless a subclass says it better, that is its class and its attributes.
+        Unless a subclass says it better, that is its class and a fingerprint of its attributes, which may be secret.
         """
         identity = {"aligner": f"{type(self).__module__}.{type(self).__qualname__}", "name": self.name}
         if type(self).identity is Aligner.identity:
-            identity["settings"] = repr(sorted(vars(self).items()))
+            identity["settings"] = fingerprint(repr(sorted(vars(self).items())))
         return identity
 
 

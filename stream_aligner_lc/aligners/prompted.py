@@ -13,6 +13,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from stream_aligner_lc.aligners.base import Aligner
 from stream_aligner_lc.corrections import Correction, Draft, tokens_of
 from stream_aligner_lc.errors import AlignerError, ConfigurationError
+from stream_aligner_lc.fingerprints import fingerprint
 from stream_aligner_lc.prompts import DEFAULT_POLICY, parse_answer, render_instructions, render_request, shortened
 
 
@@ -73,7 +74,7 @@ class PromptedAligner(Aligner):
     @property
     def identity(self) -> dict[str, Any]:
         """The model's own identity and the policy."""
-        return {**super().identity, "llm": _model_identity(self.llm), "policy": self.policy}
+        return {**super().identity, "llm": fingerprint(_model_identity(self.llm)), "policy": self.policy}
 
     def _prompt(self, draft: Draft) -> tuple[list[BaseMessage], int]:
         question, prefix = draft.question, draft.prefix
