@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stream_aligner_lc import StreamAlignedChat
 from stream_aligner_lc.readers import MAX_WAITING, Lead
-from stream_aligner_lc.testing import ReplaceAligner, ScriptedChatModel
+from stream_aligner_lc.testing import ScriptedChatModel
 
 
 def sentence(kind="draft"):
