@@ -24,13 +24,13 @@ from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, 
 from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
 
 from stream_aligner_lc.aligners import as_aligner
+from stream_aligner_lc.continuation.leaves import identity_of
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.graph import AlignedGraph, compile_graph
 from stream_aligner_lc.models import (
     as_upstream,
     bound_kwargs,
     chat_model_of,
-    identity_of,
     is_plain,
     model_name_of,
     substituted,
@@ -376,7 +376,7 @@ class StreamAlignedChat(BaseChatModel):
     def _caller_of(self, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None) -> Caller | None:
         if self._caller is not None or run_manager is None:
             return self._caller
-        return Caller.of(run_manager)
+        return Caller(run_manager.run_id, run_manager, RunnableConfig())
 
     async def _aclose_open(self) -> None:
         for generations in self._open:

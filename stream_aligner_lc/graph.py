@@ -78,14 +78,9 @@ def build_graph(
 
 def compile_graph(recipe: Recipe, *, checkpointer: BaseCheckpointSaver[Any] | bool | None = None) -> AlignedGraph:
     """Compile the loop for a recipe."""
-    options = recipe.options
     graph = StateGraph(ReplyState, input_schema=ReplyInput, output_schema=ReplyOutput)
     graph.add_node("upstream", UpstreamNode(recipe.aligner), input_schema=NodeInput)
-    graph.add_node(
-        "aligner",
-        AlignerNode(recipe.aligner, aligner_timeout=options.aligner_timeout, observers=recipe.observers),
-        input_schema=NodeInput,
-    )
+    graph.add_node("aligner", AlignerNode(recipe.aligner), input_schema=NodeInput)
     graph.add_edge(START, "upstream")
     for node in ("upstream", "aligner"):
         graph.add_conditional_edges(node, route, ["upstream", "aligner", "__end__"])

@@ -11,8 +11,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from typing import Any
+from uuid import UUID
 
-from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, CallbackManager
+from langchain_core.callbacks import (
+    AsyncCallbackManager,
+    AsyncRunManager,
+    BaseCallbackHandler,
+    BaseRunManager,
+    CallbackManager,
+)
 from langchain_core.callbacks.base import BaseCallbackManager, Callbacks
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import set_config_context
@@ -80,17 +87,22 @@ def _hooked_variables() -> Iterator[ContextVar[BaseCallbackHandler | None]]:
     return (hook[0] for hook in _configure_hooks)
 
 
-def _tracers_only(callbacks: Callbacks, observers: Sequence[BaseCallbackHandler]) -> CallbackManager:
+def child_manager(
+    source: BaseCallbackManager | BaseRunManager, handlers: Sequence[BaseCallbackHandler], *, parent_run_id: UUID | None
+) -> BaseCallbackManager:
+    """Return a manager of `handlers` for runs under `parent_run_id`, with the colour, tags and metadata of `source`."""
+    is_async = isinstance(source, AsyncCallbackManager | AsyncRunManager)
+    return (AsyncCallbackManager if is_async else CallbackManager)(
+        handlers=list(handlers),
+        inheritable_handlers=list(handlers),
+        parent_run_id=parent_run_id,
+        inheritable_tags=list(source.inheritable_tags),
+        inheritable_metadata=dict(source.inheritable_metadata),
+    )
+
+
+def _tracers_only(callbacks: Callbacks, observers: Sequence[BaseCallbackHandler]) -> BaseCallbackManager:
     manager = callbacks if isinstance(callbacks, BaseCallbackManager) else CallbackManager.configure(callbacks)
     tracers = [handler for handler in manager.inheritable_handlers if is_tracer(handler)]
     handlers = [*tracers, *(observer for observer in observers if observer not in tracers)]
-    kind = AsyncCallbackManager if isinstance(manager, AsyncCallbackManager) else CallbackManager
-    return kind(  # type: ignore[return-value]
-        handlers=handlers,
-        inheritable_handlers=list(handlers),
-        parent_run_id=manager.parent_run_id,
-        tags=[],
-        inheritable_tags=list(manager.inheritable_tags),
-        metadata={},
-        inheritable_metadata=dict(manager.inheritable_metadata),
-    )
+    return child_manager(manager, handlers, parent_run_id=manager.parent_run_id)

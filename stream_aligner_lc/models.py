@@ -13,11 +13,10 @@ from langchain_core.runnables import (
     RunnableWithFallbacks,
 )
 from langchain_core.runnables.base import RunnableBindingBase
-from langchain_core.runnables.configurable import DynamicRunnable
 from langchain_core.runnables.retry import RunnableRetry
 
+from stream_aligner_lc.continuation.leaves import leaves
 from stream_aligner_lc.errors import ConfigurationError
-from stream_aligner_lc.fingerprints import fingerprint
 from stream_aligner_lc.upstream import UpstreamModel
 
 
@@ -32,17 +31,10 @@ def as_upstream(llm: Any) -> UpstreamModel:
 
 def chat_model_of(llm: Any) -> BaseChatModel:
     """Return the chat model inside `llm`: of fallbacks the first, of alternatives the default."""
-    inner = llm
-    while not isinstance(inner, BaseChatModel):
-        if isinstance(inner, RunnableBindingBase):
-            inner = inner.bound
-        elif isinstance(inner, RunnableWithFallbacks):
-            inner = inner.runnable
-        elif isinstance(inner, DynamicRunnable):
-            inner = inner.default
-        else:
-            raise ConfigurationError(_no_chat_model(llm))
-    return inner
+    model = next(leaves(llm)).model
+    if not isinstance(model, BaseChatModel):
+        raise ConfigurationError(_no_chat_model(llm))
+    return model
 
 
 def _no_chat_model(llm: Any) -> str:
@@ -61,12 +53,8 @@ def _no_chat_model(llm: Any) -> str:
 
 
 def bound_kwargs(llm: Any) -> dict[str, Any]:
-    """Return the call-time keyword arguments that bindings around the model add, the outer ones first."""
-    kwargs: dict[str, Any] = {}
-    while isinstance(llm, RunnableBindingBase):
-        kwargs = {**llm.kwargs, **kwargs}
-        llm = llm.bound
-    return kwargs
+    """Return the call-time keyword arguments that bindings around the model add."""
+    return dict(next(leaves(llm)).bound)
 
 
 def retry_of(llm: Any) -> RunnableRetry[Any, Any] | None:
@@ -100,22 +88,6 @@ def model_name_of(llm: Any) -> str:
     model = chat_model_of(llm)
     params = model._get_ls_params()  # noqa: SLF001  # LangChain's one way of asking any integration
     return str(params.get("ls_model_name") or getattr(model, "model_name", "") or model._llm_type)  # noqa: SLF001
-
-
-def identity_of(llm: Any) -> str:
-    """Return what tells this upstream's answers from another's.
-
-    That is its class and a fingerprint of the key by which LangChain caches it: bound arguments may be secret.
-    """
-    model = chat_model_of(llm)
-    own = model._get_llm_string()  # noqa: SLF001  # LangChain's caches have no public name for it
-    wrapping = "" if llm is model else f"{type(llm).__name__}:{bound_kwargs(llm)!r}"
-    inner = llm
-    while isinstance(inner, RunnableBindingBase):
-        inner = inner.bound
-    if isinstance(inner, RunnableWithFallbacks):
-        wrapping += "|".join(identity_of(fallback) for fallback in inner.fallbacks)
-    return f"{type(model).__module__}.{type(model).__qualname__}:{fingerprint(f'{wrapping}:{own}')}"
 
 
 def declares(llm: Any, option: str) -> bool:

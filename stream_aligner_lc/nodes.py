@@ -13,7 +13,7 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.callbacks import BaseCallbackHandler, adispatch_custom_event, dispatch_custom_event
+from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 from langgraph.graph.message import push_message
@@ -110,16 +110,8 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
 
     name = "aligner"
 
-    def __init__(
-        self,
-        aligner: Aligner,
-        *,
-        aligner_timeout: float | None = None,
-        observers: Sequence[BaseCallbackHandler] = (),
-    ) -> None:
+    def __init__(self, aligner: Aligner) -> None:
         self._aligner = aligner
-        self._timeout = aligner_timeout
-        self._observers = observers
 
     def invoke(self, input: NodeInput, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         """Correct, release and report."""
@@ -128,8 +120,8 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
         config = ensure_config(config)
         drafts = ledger.drafts(joint=self._aligner.joint)
         started = time.perf_counter()
-        with inner_context(isolated(config, self._observers)) as context:
-            answers = self._answers(drafts, context)
+        with inner_context(isolated(config, run.upstream.observers)) as context:
+            answers = self._answers(drafts, context, run.terms.options.aligner_timeout)
         _judge(run, ledger, drafts, answers, time.perf_counter() - started)
         if ledger.is_over:
             run.upstream.leave()
@@ -147,8 +139,8 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
         config = ensure_config(config)
         drafts = ledger.drafts(joint=self._aligner.joint)
         started = time.perf_counter()
-        with inner_context(isolated(config, self._observers)) as context:
-            answers = await self._aanswers(drafts, context)
+        with inner_context(isolated(config, run.upstream.observers)) as context:
+            answers = await self._aanswers(drafts, context, run.terms.options.aligner_timeout)
         _judge(run, ledger, drafts, answers, time.perf_counter() - started)
         if ledger.is_over:
             await run.upstream.aleave()
@@ -159,33 +151,37 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
                 await adispatch_custom_event(VERDICT_EVENT, verdict, config=config)
         return update
 
-    def _answers(self, drafts: Sequence[Draft], context: Context) -> Sequence[Correction] | Exception:
+    def _answers(
+        self, drafts: Sequence[Draft], context: Context, seconds: float | None
+    ) -> Sequence[Correction] | Exception:
         try:
-            return _within(self._timeout, context, self._aligner, drafts)
+            return _within(seconds, context, self._aligner, drafts)
         except _TooLateError:
-            return self._too_late(drafts[0])
+            return self._too_late(drafts[0], seconds)
         except Exception as fault:  # noqa: BLE001  # `on_aligner_error` decides
             return _as_aligner_error(fault, drafts[0])
 
-    async def _aanswers(self, drafts: Sequence[Draft], context: Context) -> Sequence[Correction] | Exception:
+    async def _aanswers(
+        self, drafts: Sequence[Draft], context: Context, seconds: float | None
+    ) -> Sequence[Correction] | Exception:
         task = asyncio.get_running_loop().create_task(
             self._aligner.acorrect_many(drafts), name="aligner", context=context
         )
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(seconds):
                 return await task
         except TimeoutError as fault:
-            return self._too_late(drafts[0]) if task.cancelled() else _as_aligner_error(fault, drafts[0])
+            return self._too_late(drafts[0], seconds) if task.cancelled() else _as_aligner_error(fault, drafts[0])
         except asyncio.CancelledError:
             self._aligner.cancel(drafts[0])
             raise
         except Exception as fault:  # noqa: BLE001  # `on_aligner_error` decides
             return _as_aligner_error(fault, drafts[0])
 
-    def _too_late(self, draft: Draft) -> AlignerTimeout:
+    def _too_late(self, draft: Draft, seconds: float | None) -> AlignerTimeout:
         self._aligner.cancel(draft)
         return AlignerTimeout(
-            f"The aligner took longer than aligner_timeout={self._timeout} seconds for sentence {draft.index}. Raise "
+            f"The aligner took longer than aligner_timeout={seconds} seconds for sentence {draft.index}. Raise "
             "the limit, or choose on_aligner_error='keep' to show the draft in such a case.",
             released=draft.prefix,
             draft=draft.text,

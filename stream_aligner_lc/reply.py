@@ -15,11 +15,9 @@ from typing import Any
 from uuid import UUID
 
 from langchain_core.callbacks import (
-    AsyncCallbackManager,
-    AsyncCallbackManagerForLLMRun,
     BaseCallbackHandler,
-    CallbackManager,
-    CallbackManagerForLLMRun,
+    BaseCallbackManager,
+    BaseRunManager,
     adispatch_custom_event,
     dispatch_custom_event,
 )
@@ -30,7 +28,7 @@ from langchain_core.runnables import RunnableConfig, ensure_config
 from stream_aligner_lc.content import joined_blocks
 from stream_aligner_lc.continuation.leaves import leaves
 from stream_aligner_lc.graph import AlignedGraph
-from stream_aligner_lc.isolation import inner_context, isolated
+from stream_aligner_lc.isolation import child_manager, inner_context, isolated
 from stream_aligner_lc.nodes import VERDICT_EVENT, Run
 
 _NO_MESSAGES: dict[str, list[Any]] = {"messages": []}
@@ -41,32 +39,13 @@ class Caller:
     """Who called the chat model: the run that inner runs belong under, its handlers, and its config."""
 
     run_id: UUID
-    callbacks: CallbackManager | AsyncCallbackManager
+    callbacks: BaseCallbackManager | BaseRunManager
     config: RunnableConfig
-
-    @classmethod
-    def of(cls, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun) -> Caller:
-        """Take the caller from a run that was started by someone else."""
-        kind = AsyncCallbackManager if isinstance(run_manager, AsyncCallbackManagerForLLMRun) else CallbackManager
-        manager = kind(
-            handlers=list(run_manager.inheritable_handlers),
-            inheritable_handlers=list(run_manager.inheritable_handlers),
-            inheritable_tags=list(run_manager.inheritable_tags),
-            inheritable_metadata=dict(run_manager.inheritable_metadata),
-        )
-        return cls(run_manager.run_id, manager, RunnableConfig())
 
     def child_config(self) -> RunnableConfig:
         """Return a configuration for runs under the caller's, with all of its handlers."""
-        manager = type(self.callbacks)(
-            handlers=list(self.callbacks.inheritable_handlers),
-            inheritable_handlers=list(self.callbacks.inheritable_handlers),
-            parent_run_id=self.run_id,
-            inheritable_tags=list(self.callbacks.inheritable_tags),
-            inheritable_metadata=dict(self.callbacks.inheritable_metadata),
-        )
         return RunnableConfig(
-            callbacks=manager,
+            callbacks=child_manager(self.callbacks, self.callbacks.inheritable_handlers, parent_run_id=self.run_id),
             tags=list(self.config.get("tags") or ()),
             metadata=dict(self.config.get("metadata") or {}),
             configurable=dict(self.config.get("configurable") or {}),

@@ -78,6 +78,7 @@ class Upstream:
         retry: RunnableRetry[Any, Any] | None = None,
     ) -> None:
         self.retry = retry
+        self.attempts = max(1 + options.upstream_retries, retry.max_attempt_number if retry else 0)
         self.llm = llm
         self.continuation = continuation
         self.options = options
@@ -265,7 +266,7 @@ class Upstream:
                 "to never restart it."
             )
         elif is_transient(fault):
-            way_out = f"Tried {1 + self.options.upstream_retries} times; raise `upstream_retries` to try more often."
+            way_out = f"Tried {self.attempts} times; raise `upstream_retries` to try more often."
         else:
             way_out = "Trying again would not mend it; its cause says what to change."
         error = UpstreamError(
@@ -275,11 +276,8 @@ class Upstream:
         return error
 
     def _retrying(self, call: Call) -> dict[str, Any]:
-        attempts = 1 + self.options.upstream_retries
-        if self.retry is not None:
-            attempts = max(attempts, self.retry.max_attempt_number)
         return {
-            "stop": stop_after_attempt(attempts),
+            "stop": stop_after_attempt(self.attempts),
             "wait": wait_exponential(multiplier=0.25, max=10) + wait_random(0, 0.25),
             "retry": retry_if_exception(lambda fault: self._is_worth_a_retry(fault, call)),
             "reraise": True,

@@ -130,6 +130,8 @@ def test_a_chat_model_becomes_a_prompted_aligner():
     aligner = as_aligner(ScriptedChatModel("x"), ScriptedChatModel("y"))
     assert isinstance(aligner, PromptedAligner)
     assert isinstance(as_aligner(ScriptedChatModel("x").bind(stop=["y"]), ScriptedChatModel("y")), PromptedAligner)
+    with_fallbacks = ScriptedChatModel("x").with_fallbacks([ScriptedChatModel("z")])
+    assert isinstance(as_aligner(with_fallbacks, ScriptedChatModel("y")), PromptedAligner)
 
 
 def test_a_prompted_aligner_asks_again_and_then_gives_up(collect):

@@ -9,11 +9,11 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
-from langchain_core.runnables.base import RunnableBindingBase
 
 from stream_aligner_lc.aligners.adapters import FunctionAligner, RunnableAligner
 from stream_aligner_lc.aligners.base import Aligner
 from stream_aligner_lc.aligners.prompted import PromptedAligner
+from stream_aligner_lc.continuation.leaves import leaves
 from stream_aligner_lc.errors import ConfigurationError
 
 MODEL_VARIABLE = "STREAM_ALIGNER_MODEL"
@@ -33,19 +33,14 @@ def as_aligner(aligner: Any, llm: Runnable[Any, Any]) -> Aligner:
     if isinstance(aligner, str | os.PathLike):
         return _local(os.fspath(aligner))
     if isinstance(aligner, Runnable):
-        return PromptedAligner(aligner) if _is_chat_model(aligner) else RunnableAligner(aligner)
+        is_chat_model = isinstance(next(leaves(aligner)).model, BaseChatModel)
+        return PromptedAligner(aligner) if is_chat_model else RunnableAligner(aligner)
     if callable(aligner) and not isinstance(aligner, type):
         return FunctionAligner(aligner)
     raise ConfigurationError(
         f"`aligner` must be an Aligner, a Runnable, a function of one Draft, a chat model or the path of a "
         f"model, got {aligner!r} ({type(aligner).__name__})."
     )
-
-
-def _is_chat_model(runnable: Runnable[Any, Any]) -> bool:
-    while isinstance(runnable, RunnableBindingBase):
-        runnable = runnable.bound
-    return isinstance(runnable, BaseChatModel)
 
 
 def _default(llm: Runnable[Any, Any]) -> Aligner:

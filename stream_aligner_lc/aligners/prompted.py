@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from stream_aligner_lc.aligners.base import Aligner
+from stream_aligner_lc.continuation.leaves import identity_of, leaves
 from stream_aligner_lc.corrections import Correction, Draft, tokens_of
 from stream_aligner_lc.errors import AlignerError, ConfigurationError
-from stream_aligner_lc.fingerprints import fingerprint
 from stream_aligner_lc.prompts import DEFAULT_POLICY, parse_answer, render_instructions, render_request, shortened
 
 
@@ -74,7 +73,7 @@ class PromptedAligner(Aligner):
     @property
     def identity(self) -> dict[str, Any]:
         """The model's own identity and the policy."""
-        return {**super().identity, "llm": fingerprint(_model_identity(self.llm)), "policy": self.policy}
+        return {**super().identity, "llm": identity_of(self.llm), "policy": self.policy}
 
     def _prompt(self, draft: Draft) -> tuple[list[BaseMessage], int]:
         question, prefix = draft.question, draft.prefix
@@ -99,17 +98,11 @@ class PromptedAligner(Aligner):
 
 
 def _profile_limit(llm: Runnable[Any, Any]) -> int | None:
-    profile = getattr(getattr(llm, "bound", llm), "profile", None)
+    profile = getattr(next(leaves(llm)).model, "profile", None)
     return profile.get("max_input_tokens") if isinstance(profile, dict) else None
 
 
 def _model_name(llm: Runnable[Any, Any]) -> str:
-    bound = getattr(llm, "bound", llm)
-    named = (getattr(bound, name, None) for name in ("model_name", "model", "model_id"))
-    return next((name for name in named if isinstance(name, str) and name), type(bound).__name__)
-
-
-def _model_identity(llm: Runnable[Any, Any]) -> str:
-    if isinstance(llm, BaseChatModel):
-        return llm._get_llm_string()  # noqa: SLF001  # what LangChain's own caches key a model by
-    return repr(llm)
+    model = next(leaves(llm)).model
+    named = (getattr(model, name, None) for name in ("model_name", "model", "model_id"))
+    return next((name for name in named if isinstance(name, str) and name), type(model).__name__)

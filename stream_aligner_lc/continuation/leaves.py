@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableWithFallbacks
 from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.configurable import DynamicRunnable, RunnableConfigurableAlternatives
+
+from stream_aligner_lc.fingerprints import fingerprint
 
 _OUR_FRAMES = ("stream_aligner_lc", "pydantic", "langchain_core")
 _warned: set[type] = set()
@@ -100,6 +103,20 @@ def leaves(llm: Runnable[Any, Any], bound: Mapping[str, Any] | None = None) -> I
             yield from leaves(one, bound)
     else:
         yield Leaf(llm, bound)
+
+
+def identity_of(llm: Any) -> str:
+    """Return what tells this upstream's answers from another's.
+
+    That is its class and a fingerprint of the key by which LangChain caches it: bound arguments may be secret.
+    """
+    models = [(leaf.model_class, _cache_key(leaf.model), leaf.bound) for leaf in leaves(llm)]
+    return f"{models[0][0].__module__}.{models[0][0].__qualname__}:{fingerprint(repr(models))}"
+
+
+def _cache_key(model: Any) -> str:
+    # LangChain's caches have no public name for it.
+    return model._get_llm_string() if isinstance(model, BaseChatModel) else repr(model)  # noqa: SLF001
 
 
 def warn_once(about: type, message: str) -> None:
