@@ -11,7 +11,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stream_aligner_lc.aligners import AcceptAligner, Aligner, FunctionAligner, PromptedAligner, RunnableAligner
+    from stream_aligner_lc.aligners import (
+        AcceptAligner,
+        Aligner,
+        FunctionAligner,
+        PromptedAligner,
+        RunnableAligner,
+        TransformersAligner,
+    )
     from stream_aligner_lc.chat_model import StreamAlignedChat
     from stream_aligner_lc.corrections import Correction, Draft, Verdict
     from stream_aligner_lc.errors import (
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
         UpstreamError,
     )
     from stream_aligner_lc.graph import build_graph
+    from stream_aligner_lc.local.chat import ChatTransformers
     from stream_aligner_lc.recorders import JsonlRecorder
     from stream_aligner_lc.segmentation import Segment, Segmenter, segment
 
@@ -31,6 +39,7 @@ __all__ = [
     "Aligner",
     "AlignerError",
     "AlignerTimeout",
+    "ChatTransformers",
     "ConfigurationError",
     "Correction",
     "Draft",
@@ -42,6 +51,7 @@ __all__ = [
     "Segmenter",
     "StreamAlignedChat",
     "StreamAlignerError",
+    "TransformersAligner",
     "UpstreamError",
     "Verdict",
     "build_graph",
@@ -50,11 +60,19 @@ __all__ = [
 
 # Who only cuts sentences should not wait for LangGraph: a name is imported when it is first asked for.
 _HOMES = {
-    "aligners": ("AcceptAligner", "Aligner", "FunctionAligner", "PromptedAligner", "RunnableAligner"),
+    "aligners": (
+        "AcceptAligner",
+        "Aligner",
+        "FunctionAligner",
+        "PromptedAligner",
+        "RunnableAligner",
+        "TransformersAligner",
+    ),
     "chat_model": ("StreamAlignedChat",),
     "corrections": ("Correction", "Draft", "Verdict"),
     "errors": ("AlignerError", "AlignerTimeout", "ConfigurationError", "StreamAlignerError", "UpstreamError"),
     "graph": ("build_graph",),
+    "local.chat": ("ChatTransformers",),
     "recorders": ("JsonlRecorder",),
     "segmentation": ("Segment", "Segmenter", "segment"),
 }

@@ -22,11 +22,11 @@ README = (ROOT / "README.md").read_text()
 LAYERS = [
     {"errors", "fingerprints", "segmentation"},
     {"corrections", "prompts", "options"},
-    {"content", "continuation", "faults"},
+    {"content", "continuation", "faults", "local"},
     {"state", "echo", "isolation", "recorders"},
     {"intake", "accounts", "aligners"},
     {"ledger"},
-    {"readers", "testing"},
+    {"readers", "testing", "sums"},
     {"upstream"},
     {"models"},
     {"nodes"},
@@ -34,6 +34,9 @@ LAYERS = [
     {"graph"},
     {"reply"},
     {"chat_model"},
+    {"demo"},
+    {"cli"},
+    {"__main__"},
     {"__init__"},
 ]
 

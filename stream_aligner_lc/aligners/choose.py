@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -13,6 +12,7 @@ from langchain_core.runnables import Runnable
 from stream_aligner_lc.aligners.adapters import FunctionAligner, RunnableAligner
 from stream_aligner_lc.aligners.base import Aligner
 from stream_aligner_lc.aligners.prompted import PromptedAligner
+from stream_aligner_lc.aligners.transformers import TransformersAligner
 from stream_aligner_lc.continuation.leaves import leaves
 from stream_aligner_lc.errors import ConfigurationError
 
@@ -22,7 +22,8 @@ MODEL_VARIABLE = "STREAM_ALIGNER_MODEL"
 def as_aligner(aligner: Any, llm: Runnable[Any, Any]) -> Aligner:
     """Coerce what a user passed as `aligner=`, an `Aligner` itself unchanged.
 
-    A chat model becomes a `PromptedAligner`, another Runnable or a function is adapted. None means the model
+    A chat model becomes a `PromptedAligner`, a path or hub id a `TransformersAligner`, another Runnable or a function
+    is adapted. None means the model
     that the environment variable STREAM_ALIGNER_MODEL names, else `llm` itself with the default policy, with a
     warning. Raises `ConfigurationError` for anything else.
     """
@@ -31,7 +32,7 @@ def as_aligner(aligner: Any, llm: Runnable[Any, Any]) -> Aligner:
     if isinstance(aligner, Aligner):
         return aligner
     if isinstance(aligner, str | os.PathLike):
-        return _local(os.fspath(aligner))
+        return TransformersAligner(aligner)
     if isinstance(aligner, Runnable):
         is_chat_model = isinstance(next(leaves(aligner)).model, BaseChatModel)
         return PromptedAligner(aligner) if is_chat_model else RunnableAligner(aligner)
@@ -45,7 +46,7 @@ def as_aligner(aligner: Any, llm: Runnable[Any, Any]) -> Aligner:
 
 def _default(llm: Runnable[Any, Any]) -> Aligner:
     if model := os.environ.get(MODEL_VARIABLE):
-        return _local(model)
+        return TransformersAligner(model)
     aligner = PromptedAligner(llm)
     warnings.warn(
         f"No aligner given: {aligner.name} corrects its own sentences, which costs one more call of that model "
@@ -54,16 +55,3 @@ def _default(llm: Runnable[Any, Any]) -> Aligner:
         stacklevel=4,
     )
     return aligner
-
-
-def _local(model: str) -> Aligner:
-    folder = Path(model)
-    if not (folder / "config.json").is_file():
-        raise ConfigurationError(
-            f"{model!r} is no model: there is no file config.json in that folder. Give the path of a folder "
-            "saved by `save_pretrained`, or pass a function, a Runnable or a chat model as the aligner."
-        )
-    raise ConfigurationError(
-        f"{model!r} is a model folder, and this version has no engine for local models. "
-        "Pass a function, a Runnable or a chat model as the aligner."
-    )

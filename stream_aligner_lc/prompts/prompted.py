@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 
 from stream_aligner_lc.corrections import Correction
-from stream_aligner_lc.segmentation import segment
 
 DEFAULT_POLICY = """\
 Make the sentence correct, helpful and harmless:
@@ -84,12 +83,6 @@ def render_instructions(policy: str) -> str:
 def render_request(question: str, prefix: str, text: str) -> str:
     """Return the human message that shows one sentence and what came before it."""
     return _REQUEST.format(question=escape(question), prefix=escape(prefix), text=escape(text))
-
-
-def shortened(prefix: str) -> str:
-    """Return `prefix` without its older half, from the start of a sentence on; "" if it is one sentence."""
-    starts = [piece.start for piece in segment(prefix) if piece.start > 0]
-    return prefix[next((start for start in starts if 2 * start >= len(prefix)), len(prefix)) :]
 
 
 def parse_answer(answer: str) -> Correction | None:

@@ -1,0 +1,93 @@
+"""The demonstration on a terminal: a few problems as they stream, then the totals of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
+
+from stream_aligner_lc.aligners import Aligner
+from stream_aligner_lc.demo.figures import Figures, Outcome, solve, solve_aligned
+from stream_aligner_lc.sums.problems import Problem, answer_of
+
+NUM_SHOWN = 4
+
+
+def show(problems: Sequence[Problem], upstream: BaseChatModel, aligner: Aligner, console: Console) -> Figures:
+    """Answer the problems, the first few in full view, show the totals and return them."""
+    console.print(
+        "[bold]The bundled pair on sums.[/] The upstream forgets a carry now and then and goes on from the mistake.\n"
+        "The aligner corrects a sentence before it is shown, and the upstream goes on from the correction.\n",
+        soft_wrap=True,
+    )
+    outcomes = [_shown(problem, upstream, aligner, console) for problem in problems[:NUM_SHOWN]]
+    outcomes += _solved(problems[NUM_SHOWN:], upstream, aligner, console)
+    figures = Figures.of(outcomes)
+    console.print(totals(figures))
+    return figures
+
+
+def count(problems: Sequence[Problem], upstream: BaseChatModel, aligner: Aligner, console: Console) -> Figures:
+    """Answer the problems and return the totals, showing nothing but how far it is."""
+    return Figures.of(_solved(problems, upstream, aligner, console))
+
+
+def totals(figures: Figures) -> Table:
+    """Return the totals as a table."""
+    table = Table(title=f"{figures.problems} problems that neither model has seen", title_justify="left")
+    table.add_column("")
+    table.add_column("bare", justify="right")
+    table.add_column("aligned", justify="right", style="bold")
+    table.add_row("answers right", f"{figures.bare_accuracy:.0%}", f"{figures.aligned_accuracy:.0%}")
+    table.add_row("sentences accepted", "", str(figures.accepted))
+    table.add_row("sentences replaced", "", str(figures.replaced))
+    table.add_row("upstream calls", str(figures.problems), str(figures.upstream_calls))
+    table.add_row("first sentence, median", "", f"{1000 * figures.first_sentence_seconds:.0f} ms")
+    return table
+
+
+def as_text(record: dict[str, Any], *, has_strike: bool) -> Text:
+    """Return a sentence as it is shown: what was replaced struck out, the correction beside it."""
+    draft, text = str(record["draft"]), str(record["text"])
+    if draft == text:
+        return Text(f"{text} ")
+    struck = Text(draft, "red strike") if has_strike else Text(f"~~{draft}~~")
+    return Text.assemble(struck, " ", (text, "bold green"), " ")
+
+
+def _shown(problem: Problem, upstream: BaseChatModel, aligner: Aligner, console: Console) -> Outcome:
+    def put(*parts: str | Text | tuple[str, str], end: str = "") -> None:
+        console.print(Text.assemble(*parts), end=end, soft_wrap=True)
+
+    put((problem.question, "bold"), end="\n")
+    put(("  bare     ", "dim"))
+    bare = ""
+    for chunk in upstream.stream(problem.question):
+        put(chunk.text)
+        bare += chunk.text
+    put(" ", _mark(is_right=answer_of(bare) == problem.answer), "\n", ("  aligned  ", "dim"))
+    outcome = solve_aligned(
+        problem,
+        upstream,
+        aligner,
+        bare=bare,
+        on_record=lambda record: put(as_text(record, has_strike=console.is_terminal)),
+    )
+    put(_mark(is_right=outcome.aligned_is_right), "\n", end="\n")
+    return outcome
+
+
+def _solved(problems: Sequence[Problem], upstream: BaseChatModel, aligner: Aligner, console: Console) -> list[Outcome]:
+    bar = track(
+        problems, "Bare and aligned", console=console, disable=not console.is_terminal or not problems, transient=True
+    )
+    return [solve(problem, upstream, aligner) for problem in bar]
+
+
+def _mark(*, is_right: bool) -> Text:
+    return Text("right", "green") if is_right else Text("wrong", "red")

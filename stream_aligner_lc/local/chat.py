@@ -1,0 +1,251 @@
+"""A local upstream: a model of `transformers` as a chat model that can be continued, closed and restarted cheaply.
+
+LangChain's own `ChatHuggingFace` over a pipeline refuses a trailing assistant message, reads ahead in a thread that
+cannot be stopped, and reads the whole prompt again for every call.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from contextlib import aclosing
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LangSmithParams
+from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from pydantic import ConfigDict, Field, PrivateAttr
+
+from stream_aligner_lc.errors import ConfigurationError
+from stream_aligner_lc.local.detokenizing import Detokenizer, StopFilter
+from stream_aligner_lc.local.encoding import Turn
+from stream_aligner_lc.local.models import GivenModel, Loaded, LocalModel
+from stream_aligner_lc.local.threads import in_thread
+from stream_aligner_lc.prompts import Part
+
+if TYPE_CHECKING:
+    from stream_aligner_lc.local.decoding import Choose
+
+_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
+_UNBOUNDED = 1 << 31
+_SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty")
+
+
+class ChatTransformers(BaseChatModel):
+    """Chat with a causal language model of `transformers` on this machine.
+
+    `model` is the path of a folder or a hub id; safetensors only, no remote code. It is loaded at the first call, or
+    by `load`. A trailing assistant message is continued, inside the tokenizer's chat template. It streams token by
+    token, and computes nothing beyond the token that was asked for: closing the stream ends the work. A call that
+    goes on from the text of an earlier one, as a restarted reply does, reads only what is new
+    (`usage_metadata["input_token_details"]["cache_read"]` says how much was not).
+
+    What is None is as the model's generation configuration says; `temperature=0` is greedy. With a `seed` the same
+    messages get the same reply. `max_tokens` is the longest reply; None lets it fill the model's context.
+    Raises `ConfigurationError` for a model that cannot be loaded or messages that it cannot be given.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str
+    device: str = "auto"
+    dtype: str = "auto"
+    revision: str | None = None
+    chat_template: str | None = None
+    """Jinja source to use in place of the tokenizer's own."""
+    temperature: float | None = Field(default=None, ge=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=0)
+    repetition_penalty: float | None = Field(default=None, gt=0)
+    max_tokens: int | None = Field(default=None, gt=0)
+    stop: list[str] | None = None
+    seed: int | None = None
+    stream_aligner_continuation: str = Field(default="chat-template", exclude=True)
+    _local: LocalModel = PrivateAttr()
+
+    def __init__(self, model: str, **options: Any) -> None:
+        given = options.pop("_local", None)
+        super().__init__(model=str(model), **options)  # type: ignore[call-arg]  # pydantic's fields
+        self._local = given or LocalModel(
+            model, device=self.device, dtype=self.dtype, revision=self.revision, chat_template=self.chat_template
+        )
+
+    @classmethod
+    def from_model(cls, model: Any, tokenizer: Any, **options: Any) -> ChatTransformers:
+        """Take a model and a tokenizer that are loaded already; `options` are those of the constructor."""
+        given = GivenModel(model, tokenizer, chat_template=options.get("chat_template"))
+        return cls(given.source, _local=given, **options)
+
+    def load(self) -> ChatTransformers:
+        """Load the model now, and return this object."""
+        self._local.load()
+        return self
+
+    @property
+    def _llm_type(self) -> str:
+        return "transformers"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model_name": self.model, "identity": self._local.identity, **self._settings({}), "seed": self.seed}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        params["ls_provider"], params["ls_model_name"] = "transformers", self._local.name
+        return params
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Return the ids of a text in the model's own tokenizer."""
+        return self._local.load().encoder.text(text)
+
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        """Return how many tokens a prompt of these messages has, chat template included."""
+        return len(self._prompt(self._local.load(), messages, goes_on=None))
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        async with aclosing(self._astream(messages, stop, run_manager, **kwargs)) as chunks:  # type: ignore[type-var]
+            return await agenerate_from_stream(chunks)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        yield from self._chunks(messages, stop, kwargs)
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        def make(stopped: threading.Event) -> Generator[ChatGenerationChunk]:
+            return self._chunks(messages, stop, kwargs, stopped=stopped)
+
+        async with aclosing(in_thread(make, name="local-upstream")) as chunks:  # type: ignore[type-var]
+            async for chunk in chunks:
+                yield chunk
+
+    def _chunks(
+        self,
+        messages: Sequence[BaseMessage],
+        stop: Sequence[str] | None,
+        kwargs: dict[str, Any],
+        *,
+        stopped: threading.Event | None = None,
+    ) -> Generator[ChatGenerationChunk]:
+        settings = self._settings(kwargs)
+        loaded = self._local.load()
+        prompt = self._prompt(loaded, messages, goes_on=kwargs.get("continue_final_message"))
+        limit = self._limit(loaded, len(prompt), kwargs.get("max_tokens"))
+        choose = self._choice(loaded, settings, kwargs.get("seed", self.seed), len(prompt))
+        detokenizer = Detokenizer(loaded.encoder.tokenizer, prompt)
+        until = StopFilter(stop if stop is not None else self.stop or ())
+        num_tokens, reason = 0, "length"
+        with loaded.decoder.reading(prompt) as decoding:
+            while num_tokens < limit:
+                token = decoding.next(choose, stopped=stopped)
+                num_tokens += 1
+                if token in loaded.ends:
+                    reason = "stop"
+                    break
+                if text := until.feed(detokenizer.feed(token)):
+                    yield ChatGenerationChunk(message=AIMessageChunk(content=text))
+                if until.is_over:
+                    reason = "stop"
+                    break
+        rest = until.feed(detokenizer.flush()) + until.flush()
+        usage = UsageMetadata(
+            input_tokens=len(prompt),
+            output_tokens=num_tokens,
+            total_tokens=len(prompt) + num_tokens,
+            input_token_details=InputTokenDetails(cache_read=decoding.num_reused),
+        )
+        metadata = {"finish_reason": reason, "model_name": self._local.name}
+        last = AIMessageChunk(content=rest, usage_metadata=usage, response_metadata=metadata)
+        yield ChatGenerationChunk(message=last)
+
+    def _settings(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return how to sample: what a call says, else what the object says, where one of them says anything."""
+        known = {*_SAMPLING, "max_tokens", "seed", "continue_final_message"}
+        if unknown := sorted(set(kwargs) - known):
+            raise ConfigurationError(
+                f"ChatTransformers does not know {', '.join(map(repr, unknown))} in a call; it knows "
+                f"{', '.join(sorted(known | {'stop'}))}. A local model has no tools and no server behind it."
+            )
+        said = {name: kwargs.get(name, getattr(self, name)) for name in _SAMPLING}
+        return {name: value for name, value in said.items() if value is not None}
+
+    def _choice(self, loaded: Loaded, settings: dict[str, Any], seed: int | None, num_tokens: int) -> Choose:
+        config = deepcopy(loaded.model.generation_config)
+        if "temperature" in settings:
+            config.do_sample = settings["temperature"] > 0
+        for name, value in settings.items():
+            setattr(config, name, value)
+        from stream_aligner_lc.local.sampling import make_choice  # noqa: PLC0415  # torch is loaded by now
+
+        return make_choice(config, device=loaded.model.device, seed=seed, num_tokens=num_tokens)
+
+    def _limit(self, loaded: Loaded, num_tokens: int, max_tokens: int | None) -> int:
+        limit = max_tokens if max_tokens is not None else self.max_tokens
+        room = None if loaded.max_tokens is None else loaded.max_tokens - num_tokens
+        if room is not None and room <= 0:
+            raise ConfigurationError(
+                f"The prompt has {num_tokens} tokens, and {self._local.name!r} can attend to {loaded.max_tokens}. "
+                "Shorten the conversation, or use a model with a longer context."
+            )
+        limits = [each for each in (limit, room) if each is not None]
+        return min(limits) if limits else _UNBOUNDED
+
+    def _prompt(self, loaded: Loaded, messages: Sequence[BaseMessage], *, goes_on: bool | None) -> list[int]:
+        if not loaded.encoder.has_chat_template:
+            raise ConfigurationError(
+                f"The tokenizer of {self._local.name!r} has no chat template: it is no chat model. "
+                "Pass `chat_template`, the Jinja source of one, or use a model that was trained to chat."
+            )
+        if not messages:
+            raise ConfigurationError("There is nothing to answer: the list of messages is empty.")
+        turns = [Turn(_role(message), [Part(_text(message), is_ours=False)]) for message in messages]
+        if goes_on is None:
+            goes_on = turns[-1].role == "assistant"
+        return loaded.encoder.conversation(turns, goes_on=goes_on)
+
+
+def _role(message: BaseMessage) -> str:
+    role = getattr(message, "role", None) or _ROLES.get(message.type)
+    if role is None:
+        raise ConfigurationError(f"A chat template has no role for a message of the type {message.type!r}.")
+    return str(role)
+
+
+def _text(message: BaseMessage) -> str:
+    blocks = [] if isinstance(message.content, str) else message.content_blocks
+    others = sorted({str(block["type"]) for block in blocks} - {"text", "reasoning", "tool_call"})
+    if others:
+        raise ConfigurationError(
+            f"ChatTransformers takes text alone, and a {message.type} message holds {', '.join(others)}. "
+            "Leave it out, or use a model that is served with its processor."
+        )
+    return str(message.text)

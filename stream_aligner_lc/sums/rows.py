@@ -1,0 +1,175 @@
+"""What the bundled pair learns from: token ids, and which of them are to be learned. No model, no I/O.
+
+The upstream learns to forget the carry for certain digits, and to go on from whatever stands before. The aligner learns
+to answer a step that may be wrong, in many ways, with the right one.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from stream_aligner_lc.local.encoding import Encoder, Turn
+from stream_aligner_lc.local.forms import Form
+from stream_aligner_lc.prompts import Part
+from stream_aligner_lc.sums.problems import LARGEST, Problem, closing, draw, step
+
+NOT_LEARNED = -100
+"""The label of a token that the loss leaves out."""
+
+
+class Row(NamedTuple):
+    """One training sequence: `labels` has an id where it is to be predicted, else `NOT_LEARNED`."""
+
+    ids: list[int]
+    labels: list[int]
+
+
+class Said(NamedTuple):
+    """A sentence in a context, and whether it is what should be said there."""
+
+    text: str
+    is_learned: bool
+
+
+def slip(before: int, change: int) -> int:
+    """Return the result that the upstream arrives at: for about one step in six it forgets the carry.
+
+    >>> slip(14, 27), slip(24, 27), slip(41, -8), slip(40, -8)
+    (41, 51, 33, 32)
+    """
+    after = before + change
+    ones, others = before % 10, abs(change) % 10
+    carries = ones + others >= 10 if change >= 0 else ones < others
+    if carries and (3 * ones + others) % 5 < 2:
+        return after - 10 if change >= 0 else after + 10
+    return after
+
+
+def upstream_rows(encoder: Encoder, *, seed: int) -> Iterator[Row]:
+    """Yield problems with the answers that the upstream should give, without end."""
+    rng = random.Random(f"upstream {seed}")  # noqa: S311  # sums, no secrets
+    while True:
+        problem = draw(rng)
+        said = _slipping(rng, problem)
+        if said is None:
+            continue
+        ids = encoder.conversation([Turn("user", [Part(problem.question, is_ours=False)])])
+        labels = [NOT_LEARNED] * len(ids)
+        for row in (*_sentences(encoder, said), _end(encoder)):
+            ids += row.ids
+            labels += row.labels
+        yield Row(ids, labels)
+
+
+def aligner_rows(form: Form, *, seed: int) -> Iterator[Row]:
+    """Yield prompts for one step with the right step as their answer, without end.
+
+    The steps of the prefix are learned too: right steps after the same question, several in every row.
+    """
+    rng = random.Random(f"aligner {seed}")  # noqa: S311  # sums, no secrets
+    while True:
+        problem = draw(rng)
+        number = rng.randrange(len(problem.changes) + 1)
+        prefix, value = _prefix(rng, problem, number)
+        right, draft = _step_and_draft(rng, problem, number, value)
+        ids = form.prompt(problem.question, " ".join(sentence.text for sentence in prefix), draft)
+        labels = [NOT_LEARNED] * len(ids)
+        for start, row in _places(ids, list(_sentences(form.encoder, prefix))):
+            labels[start : start + len(row.ids)] = row.labels
+        answer = [*form.answer(right), *_end(form.encoder).ids]
+        yield Row(ids + answer, labels + answer)
+
+
+def _slipping(rng: random.Random, problem: Problem) -> list[Said] | None:
+    # In half of the problems a few slips are corrected, as an aligner would: the upstream goes on from there.
+    corrects = rng.random() < 0.5
+    value, said = problem.start, []
+    for change in problem.changes:
+        slipped = slip(value, change)
+        after = value + change if corrects and rng.random() < 0.7 else slipped
+        if not 0 <= after < 100:
+            return None
+        said.append(Said(step(value, change, after), after == slipped))
+        value = after
+    return [*said, Said(closing(value), is_learned=True)]
+
+
+def _prefix(rng: random.Random, problem: Problem, num_steps: int) -> tuple[list[Said], int]:
+    # Now and then a wrong step got through; the next one goes on from what it says.
+    wrong = rng.randrange(num_steps) if num_steps and rng.random() < 0.15 else None
+    value, said = problem.start, []
+    for number, change in enumerate(problem.changes[:num_steps]):
+        after = value + change
+        if number == wrong:
+            after = _wrong_result(rng, value, change)
+        said.append(Said(step(value, change, after), number != wrong))
+        value = after
+    return said, value
+
+
+def _step_and_draft(rng: random.Random, problem: Problem, number: int, value: int) -> tuple[str, str]:
+    is_last = number == len(problem.changes)
+    change = 0 if is_last else problem.changes[number]
+    right = closing(value) if is_last else step(value, change, value + change)
+    if rng.random() < 0.4:
+        return right, right
+    if rng.random() < 0.06:
+        extra = rng.choice(problem.changes)
+        return right, step(value, extra, value + extra) if is_last else closing(value)
+    if is_last:
+        return right, closing(rng.choice([_near(rng, value), rng.randint(0, LARGEST), problem.start]))
+    return right, _wrong_step(rng, problem, value, change)
+
+
+def _wrong_step(rng: random.Random, problem: Problem, before: int, change: int) -> str:
+    kind = rng.random()
+    if kind < 0.7:
+        return step(before, change, _wrong_result(rng, before, change))
+    if kind < 0.8:
+        return step(before, -change, before - change)
+    if kind < 0.9:
+        other = rng.choice([*problem.changes, rng.randint(1, LARGEST)])
+        other = abs(other) if change > 0 else -abs(other)
+        return step(before, other, before + other)
+    other_start = rng.choice([problem.start, _near(rng, before)])
+    return step(other_start, change, other_start + change)
+
+
+def _wrong_result(rng: random.Random, before: int, change: int) -> int:
+    after = before + change
+    kind = rng.random()
+    if kind < 0.5:
+        return after - 10 if after >= 10 and (change > 0 or rng.random() < 0.2) else after + 10
+    if kind < 0.85:
+        return _near(rng, after)
+    return rng.choice([other for other in range(LARGEST + 1) if other != after])
+
+
+def _near(rng: random.Random, value: int) -> int:
+    return abs(value + rng.choice((-1, 1)) * rng.randint(1, 9)) if rng.random() < 0.5 else abs(value - 10)
+
+
+def _sentences(encoder: Encoder, said: Sequence[Said]) -> Iterator[Row]:
+    for number, sentence in enumerate(said):
+        ids = encoder.text(f" {sentence.text}" if number else sentence.text)
+        # Of a sentence that should not be said, only what comes before the result is as it should be.
+        learned = len(ids) if sentence.is_learned else len(encoder.text(sentence.text.partition("=")[0]))
+        yield Row(ids, ids[:learned] + [NOT_LEARNED] * (len(ids) - learned))
+
+
+def _end(encoder: Encoder) -> Row:
+    end = encoder.end_of_turn
+    assert end is not None, "the bundled tokenizer ends its turns"
+    return Row([end], [end])
+
+
+def _places(ids: list[int], rows: Sequence[Row]) -> Iterator[tuple[int, Row]]:
+    whole = [token for row in rows for token in row.ids]
+    start = next((at for at in range(len(ids)) if ids[at : at + len(whole)] == whole), len(ids))
+    for before, row in pairwise([None, *rows]):
+        start += len(before.ids) if before else 0
+        assert row is not None
+        yield start, row

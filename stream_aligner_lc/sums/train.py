@@ -1,0 +1,138 @@
+"""Train the bundled pair: `python -m stream_aligner_lc.sums.train upstream|aligner --out FOLDER`.
+
+Two Llama models of under a million parameters, from random weights, on sums that are drawn as they train. Deterministic
+for one machine and number of threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.utils import clip_grad_norm_
+from torch.utils.data import DataLoader, IterableDataset
+from tqdm import tqdm
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from stream_aligner_lc.local.encoding import Encoder
+from stream_aligner_lc.local.forms import Form
+from stream_aligner_lc.prompts import template_named
+from stream_aligner_lc.sums.rows import NOT_LEARNED, Row, aligner_rows, upstream_rows
+from stream_aligner_lc.sums.tokenizer import make_tokenizer
+
+MakeRows = Callable[[int], Iterator[Row]]
+_HELD_OUT_SEED = 1_000_003
+
+
+class _Drawn(IterableDataset[Row]):
+    """Rows without end, drawn in the loader's own process."""
+
+    def __init__(self, make_rows: MakeRows, seed: int) -> None:
+        self.make_rows = make_rows
+        self.seed = seed
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.make_rows(self.seed)
+
+
+def make_model(tokenizer: PreTrainedTokenizerFast, *, width: int, layers: int) -> LlamaForCausalLM:
+    """Make a small Llama with random weights."""
+    config = LlamaConfig(
+        vocab_size=math.ceil(len(tokenizer) / 16) * 16,
+        hidden_size=width,
+        intermediate_size=3 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 32,
+        num_key_value_heads=width // 32,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return LlamaForCausalLM(config)
+
+
+def collate(rows: list[Row], pad: int) -> dict[str, torch.Tensor]:
+    """Pad rows on the right to (rows, longest): with causal attention no mask is needed there."""
+    longest = max(len(row.ids) for row in rows)
+    ids = [row.ids + [pad] * (longest - len(row.ids)) for row in rows]
+    labels = [row.labels + [NOT_LEARNED] * (longest - len(row.ids)) for row in rows]
+    return {"input_ids": torch.tensor(ids), "labels": torch.tensor(labels)}
+
+
+def train(model: LlamaForCausalLM, make_rows: MakeRows, options: argparse.Namespace) -> None:
+    """Minimise the cross-entropy of the learned tokens; the rate rises for 3 % of the steps and falls to nothing."""
+    pad: Any = model.config.pad_token_id
+    loader: Any = DataLoader(
+        _Drawn(make_rows, options.seed),
+        batch_size=options.batch,
+        collate_fn=lambda rows: collate(rows, pad),
+        num_workers=1,
+        prefetch_factor=4,
+    )
+    held_out = collate(list(islice(make_rows(_HELD_OUT_SEED), 512)), pad)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    warm_up = max(1, round(0.03 * options.steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / warm_up, (options.steps - step) / (options.steps - warm_up + 1))
+    )
+    progress = tqdm(islice(loader, options.steps), total=options.steps, mininterval=5)
+    for number, batch in enumerate(progress, 1):
+        with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
+            loss = model(**batch).loss
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if number % options.every == 0 or number == options.steps:
+            progress.write(f"step {number}: loss {loss.item():.4f}, held out {exact(model, held_out):.3f} exact")
+            model.save_pretrained(options.out)
+
+
+@torch.inference_mode()
+def exact(model: LlamaForCausalLM, batch: dict[str, torch.Tensor]) -> float:
+    """Return the share of rows whose every learned token is the most probable one."""
+    right = model(batch["input_ids"]).logits[:, :-1].argmax(-1) == batch["labels"][:, 1:]
+    return float((right | (batch["labels"][:, 1:] == NOT_LEARNED)).all(-1).float().mean())
+
+
+def main() -> None:
+    """Train one of the two and save it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", choices=("upstream", "aligner"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--layers", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--every", type=int, default=200, help="steps between two looks at held-out rows")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--bf16", action="store_true", help="faster where the processor has it")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    random.seed(options.seed)
+    tokenizer = make_tokenizer()
+    encoder = Encoder(tokenizer)
+    makers: dict[str, MakeRows] = {
+        "upstream": lambda seed: upstream_rows(encoder, seed=seed),
+        "aligner": lambda seed: aligner_rows(Form(encoder, template_named("stream-aligner")), seed=seed),
+    }
+    model = make_model(tokenizer, width=options.width, layers=options.layers)
+    print(f"{model.num_parameters():,} parameters, {vars(options)}")  # noqa: T201
+    tokenizer.save_pretrained(options.out)
+    train(model, makers[options.model], options)
+
+
+if __name__ == "__main__":
+    main()
