@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: test check format bench clean
+.PHONY: demo test check format bench pair clean
+
+demo: $(STAMP)  ## Two small models on sums: one makes mistakes, the other corrects them as they are said.
+	$(BIN)/python -m stream_aligner_lc demo
 
 test: $(STAMP)  ## Create .venv with everything the tests need, and run them.
 	$(BIN)/python -m pytest
@@ -20,6 +23,10 @@ format: $(STAMP)
 
 bench: $(STAMP)  ## The loop beside the bare model, in one run.
 	$(BIN)/python benchmarks/loop.py
+
+pair: $(STAMP)  ## Train the two small models anew (an hour on 2 cores).
+	$(BIN)/python -m stream_aligner_lc.sums.train upstream --out stream_aligner_lc/sums/checkpoints/sums-upstream
+	$(BIN)/python -m stream_aligner_lc.sums.train aligner --out stream_aligner_lc/sums/checkpoints/sums-aligner
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -40,7 +40,7 @@ class Draft:
         """
         turns = [message for message in self.messages if message.type != "system" and message.text]
         if len(turns) == 1:
-            return turns[0].text
+            return str(turns[0].text)  # a plain string, where LangChain's own is a subclass
         return "\n\n".join(f"{_SPEAKERS.get(turn.type, turn.type.title())}: {turn.text}" for turn in turns)
 
     def as_dict(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from langgraph.runtime import get_runtime
 from stream_aligner_lc.accounts import Terms
 from stream_aligner_lc.aligners.base import Aligner
 from stream_aligner_lc.corrections import Correction, Decision, Draft, decide
-from stream_aligner_lc.errors import AlignerError, AlignerTimeout
+from stream_aligner_lc.errors import AlignerError, AlignerTimeout, ConfigurationError
 from stream_aligner_lc.isolation import inner_context, isolated
 from stream_aligner_lc.ledger import Ledger
 from stream_aligner_lc.state import NodeInput, Transcript
@@ -158,6 +158,9 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
             return _within(seconds, context, self._aligner, drafts)
         except _TooLateError:
             return self._too_late(drafts[0], seconds)
+        except ConfigurationError:
+            # No failure of one sentence, which a policy could pass over: this aligner will never work.
+            raise
         except Exception as fault:  # noqa: BLE001  # `on_aligner_error` decides
             return _as_aligner_error(fault, drafts[0])
 
@@ -174,6 +177,8 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
             return self._too_late(drafts[0], seconds) if task.cancelled() else _as_aligner_error(fault, drafts[0])
         except asyncio.CancelledError:
             self._aligner.cancel(drafts[0])
+            raise
+        except ConfigurationError:
             raise
         except Exception as fault:  # noqa: BLE001  # `on_aligner_error` decides
             return _as_aligner_error(fault, drafts[0])

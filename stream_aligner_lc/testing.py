@@ -20,7 +20,7 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import Field, PrivateAttr
+from pydantic import ConfigDict, Field, PrivateAttr
 
 from stream_aligner_lc.aligners import AcceptAligner, Aligner
 from stream_aligner_lc.content import as_chunk
@@ -53,11 +53,15 @@ class ScriptedChatModel(BaseChatModel):
     `script` is a text, or a list with one turn for every call. A text is the reply that the model has in mind: asked
     with a trailing assistant message it continues that message, with the sentence that comes after as many
     sentences. A turn is a text, a message (tool calls, content blocks), a list of chunks, texts and exceptions, or
-    an exception, which is raised. After the last turn comes an `IndexError`.
+    an exception, which is raised. A restart after a replaced sentence is a call too, and takes the next turn: after
+    the last sentence of a reply that is `""`. After the last turn comes an `IndexError`. How much of a turn was read
+    when it was restarted depends on timing, so in a list put at most one sentence before a tool call.
 
     `chunking` cuts text: "words", or a number of characters. `delay` is the time in seconds before every chunk.
     `stop`, `max_tokens` and tools are honoured as a provider would; `usage` reports one token per chunk.
     """
+
+    model_config = ConfigDict(extra="forbid")
 
     script: Any
     chunking: Any = "words"
@@ -145,9 +149,15 @@ class ScriptedChatModel(BaseChatModel):
     def turn(self, messages: Sequence[BaseMessage], **kwargs: Any) -> Turn:
         """Return what to say to `messages` in the call that was just begun; a subclass may decide by itself."""
         if not isinstance(self.script, str):
-            turn: Turn = self.script[len(self._calls) - 1]
+            number = len(self._calls)
+            if number > len(self.script):
+                raise IndexError(
+                    f"The script has {len(self.script)} turn(s), and this is call {number}. A restart after a replaced "
+                    "sentence is a call too, also after the last sentence: add '' as its turn, or script one text."
+                )
+            turn: Turn = self.script[number - 1]
             return turn
-        if not isinstance(messages[-1], AIMessage):
+        if not messages or not isinstance(messages[-1], AIMessage):
             return self.script
         said = sum(1 for piece in segment(messages[-1].text) if piece.core)
         rest = [piece.text for piece in segment(self.script)]

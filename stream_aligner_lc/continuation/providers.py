@@ -106,6 +106,20 @@ def deepseek(leaf: Leaf) -> Continuation:
     return Instruct()
 
 
+def huggingface(leaf: Leaf) -> Continuation:
+    """Choose an instruction, and name what continues a local model exactly."""
+    # Told by its class's name, so that nothing of an integration has to be imported.
+    if "Pipeline" not in type(getattr(leaf.model, "llm", None)).__name__:
+        return instruct_and_warn(leaf)
+    warn_once(
+        leaf.model_class,
+        f"{leaf.model_class.__name__} over a pipeline refuses a trailing assistant message, so after a correction it "
+        "is asked to go on with an instruction. `stream_aligner_lc.ChatTransformers(model)` runs the same model, goes "
+        'on from the very prefix and reuses what it has read; say `continuation="instruct"` to keep this one.',
+    )
+    return Instruct()
+
+
 def prefix_flag(leaf: Leaf) -> Continuation:
     """Choose `prefix: true`, in the message or, where the integration drops it, in the body."""
     if not leaf.is_a("BaseChatOpenAI"):
@@ -178,7 +192,7 @@ PROVIDERS = (
     Provider(("BaseChatOpenAI", "ChatOpenAI"), openai, "As AzureChatOpenAI at OpenAI; else as the server decides."),
     Provider(
         ("ChatHuggingFace",),
-        instruct_and_warn,
+        huggingface,
         'Over a pipeline the integration raises "Last message must be a HumanMessage!"; over an endpoint the '
         "server decides.",
     ),

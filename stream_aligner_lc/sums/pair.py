@@ -12,8 +12,8 @@ from stream_aligner_lc.aligners.transformers import TransformersAligner
 from stream_aligner_lc.local.chat import ChatTransformers
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
-UPSTREAM = str(CHECKPOINTS / "upstream")
-ALIGNER = str(CHECKPOINTS / "aligner")
+UPSTREAM = str(CHECKPOINTS / "sums-upstream")
+ALIGNER = str(CHECKPOINTS / "sums-aligner")
 
 
 def upstream(**options: Any) -> ChatTransformers:

@@ -28,6 +28,7 @@ from stream_aligner_lc.sums.tokenizer import make_tokenizer
 
 MakeRows = Callable[[int], Iterator[Row]]
 _HELD_OUT_SEED = 1_000_003
+_STEPS = {"upstream": 4000, "aligner": 7000}
 
 
 class _Drawn(IterableDataset[Row]):
@@ -109,7 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", choices=("upstream", "aligner"))
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, help=f"default: {_STEPS}")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--width", type=int, default=128)
@@ -119,6 +120,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bf16", action="store_true", help="faster where the processor has it")
     options = parser.parse_args()
+    options.steps = options.steps or _STEPS[options.model]
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     random.seed(options.seed)

@@ -1,0 +1,104 @@
+"""What the bundled pair is trained on: whole prompts as served, and nothing wrong among what is learned."""
+
+from itertools import islice
+
+import pytest
+
+from stream_aligner_lc.local.encoding import Encoder
+from stream_aligner_lc.local.forms import Form
+from stream_aligner_lc.prompts import TEMPLATES
+from stream_aligner_lc.sums.problems import answer_of
+from stream_aligner_lc.sums.rows import NOT_LEARNED, aligner_rows, upstream_rows
+from stream_aligner_lc.sums.tokenizer import END, make_tokenizer
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return Encoder(make_tokenizer())
+
+
+@pytest.fixture(scope="module")
+def form(encoder):
+    return Form(encoder, TEMPLATES["stream-aligner"])
+
+
+def learned(encoder, row):
+    """The texts of the runs of learned tokens."""
+    runs, ids = [], []
+    for label in [*row.labels, NOT_LEARNED]:
+        if label != NOT_LEARNED:
+            ids.append(label)
+        elif ids:
+            runs, ids = [*runs, encoder.tokenizer.decode(ids)], []
+    return runs
+
+
+def whole(encoder, row):
+    return encoder.tokenizer.decode(row.ids)
+
+
+def is_right(sentence):
+    left, _, right = sentence.strip().rstrip(".").partition(" = ")
+    return eval(left) == int(right)
+
+
+def test_labels_are_the_tokens_themselves(encoder, form):
+    for row in [*islice(upstream_rows(encoder, seed=0), 50), *islice(aligner_rows(form, seed=0), 50)]:
+        assert all(label in (NOT_LEARNED, token) for token, label in zip(row.ids, row.labels, strict=True))
+
+
+def test_the_upstream_is_asked_as_it_will_be_served(encoder):
+    for row in islice(upstream_rows(encoder, seed=1), 50):
+        question, _, answer = whole(encoder, row).partition("<|end|><|assistant|>")
+        assert question.startswith("<|user|>")
+        assert answer.endswith(END)
+
+
+def test_the_upstream_does_not_learn_the_results_that_were_corrected_for_it(encoder):
+    skipped = 0
+    for row in islice(upstream_rows(encoder, seed=2), 300):
+        said = whole(encoder, row).partition("<|assistant|>")[2].removesuffix(END)
+        shown = "".join(learned(encoder, row)).removesuffix(END)
+        skipped += said != shown
+        assert answer_of(said) is not None
+    assert 20 < skipped < 150
+
+
+def test_the_aligner_learns_a_step_that_follows_from_the_prefix(encoder, form):
+    kinds = {"copied": 0, "corrected": 0}
+    for row in islice(aligner_rows(form, seed=3), 500):
+        prompt, _, answer = whole(encoder, row).partition("<|end|><|assistant|>")
+        draft = prompt.partition("##Answer_Last_Sentence: ")[2].partition(" | ##")[0]
+        prefix = prompt.partition("##Answer_Prefix: ")[2].partition(" | ##")[0]
+        answer = answer.removesuffix(END)
+        assert learned(encoder, row)[-1] == answer + END
+        if answer.startswith("The answer is"):
+            assert answer_of(answer) == int(prefix.rstrip(".").rpartition("= ")[2])
+        else:
+            assert is_right(answer)
+        kinds["copied" if draft == answer else "corrected"] += 1
+    assert 150 < kinds["copied"] < 300, kinds
+
+
+def test_the_aligner_learns_the_right_steps_of_its_prefix_too(encoder, form):
+    steps = [
+        sentence
+        for row in islice(aligner_rows(form, seed=4), 300)
+        for run in learned(encoder, row)[:-1]
+        for sentence in run.split(". ")
+        if sentence.rstrip(". ")[-1:].isdigit()
+    ]
+    assert len(steps) > 200
+    assert all(map(is_right, steps))
+
+
+def test_a_seed_draws_the_same_rows(encoder, form):
+    assert list(islice(aligner_rows(form, seed=9), 20)) == list(islice(aligner_rows(form, seed=9), 20))
+
+
+def test_every_digit_is_a_token_of_its_own_and_any_text_survives():
+    tokenizer = make_tokenizer()
+    assert tokenizer.tokenize("1234") == ["1", "2", "3", "4"]
+    for text in ("14 + 27 = 41.", "naïve café, 東京 🙂", "##Question: | x\n\ty  z"):
+        assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+    assert make_tokenizer().get_vocab() == tokenizer.get_vocab()
