@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import aclosing, closing
 from typing import Any, cast
 
@@ -19,6 +19,8 @@ from stream_aligner_lc.state import NodeInput, ReplyInput, ReplyOutput, ReplySta
 # Two steps a sentence, and LangChain's own default of 25 would end a reply after twelve. The bounds of a reply
 # are `max_sentences`, `max_restarts` and the upstream's end, never this number.
 RECURSION_LIMIT = 1_000_000_000
+NAME = "stream_aligner"
+_EDGES: dict[Hashable, str] = {"a draft waits": "aligner", "read on": "upstream", "over": "__end__"}
 
 
 class AlignedGraph(CompiledStateGraph[ReplyState, Run, ReplyInput, ReplyOutput]):
@@ -63,6 +65,7 @@ def build_graph(
     continuation: str | Callable[..., Any] = "auto",
     observers: Sequence[BaseCallbackHandler] = (),
     checkpointer: BaseCheckpointSaver[Any] | bool | None = None,
+    name: str = NAME,
     **options: Any,
 ) -> AlignedGraph:
     """Compile the loop over `llm` and `aligner`, with the options of `StreamAlignedChat`.
@@ -70,19 +73,22 @@ def build_graph(
     Its input and output are `{"messages": [...]}`: the conversation, and the same with the aligned reply appended.
     `stream_mode="messages"` streams the aligned sentences. Drafts show only under the state key `draft`. With a
     `checkpointer` a run that was killed goes on from the last released sentence. Raises `ConfigurationError` for
-    a wrong option.
+    a wrong option. `name` is what traces and servers call it. As a subgraph it streams its sentences to those who ask
+    for `subgraphs=True`; the verdicts are custom events (`stream_aligner_verdict`) and stand in `stream_mode="custom"`.
     """
     recipe = recipe_of(llm, aligner, continuation=continuation, observers=observers, **options)
-    return compile_graph(recipe, checkpointer=checkpointer)
+    return compile_graph(recipe, checkpointer=checkpointer, name=name)
 
 
-def compile_graph(recipe: Recipe, *, checkpointer: BaseCheckpointSaver[Any] | bool | None = None) -> AlignedGraph:
+def compile_graph(
+    recipe: Recipe, *, checkpointer: BaseCheckpointSaver[Any] | bool | None = None, name: str = NAME
+) -> AlignedGraph:
     """Compile the loop for a recipe."""
     graph = StateGraph(ReplyState, input_schema=ReplyInput, output_schema=ReplyOutput)
     graph.add_node("upstream", UpstreamNode(recipe.aligner), input_schema=NodeInput)
     graph.add_node("aligner", AlignerNode(recipe.aligner), input_schema=NodeInput)
     graph.add_edge(START, "upstream")
     for node in ("upstream", "aligner"):
-        graph.add_conditional_edges(node, route, ["upstream", "aligner", "__end__"])
-    compiled = graph.compile(checkpointer=checkpointer, name="stream_aligner")
+        graph.add_conditional_edges(node, route, _EDGES)
+    compiled = graph.compile(checkpointer=checkpointer, name=name)
     return AlignedGraph(recipe=recipe, **vars(compiled))

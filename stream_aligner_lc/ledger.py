@@ -146,7 +146,8 @@ class Ledger:
         """Return the state's update after so many seconds; at the end of the reply with the message itself."""
         progress = self.progress
         progress["seconds"] = seconds
-        update: dict[str, Any] = {"progress": progress, "draft": self._waiting}
+        # In the order of reading: a trace shows what a person looks for first.
+        update: dict[str, Any] = {"draft": self._waiting}
         if progress["finish"] is not None:
             final = final_chunk(progress, self._terms)
             self._chunks.append(final)
@@ -155,7 +156,8 @@ class Ledger:
         if self._new or self._is_new:
             update["released"] = [None, *self._new] if self._is_new else self._new
         progress["ready"] = not (self.is_over or progress["restart"]) and bool(self._next_drafts())
-        update["release"] = Release(chunks=self._chunks, verdicts=self._verdicts)
+        update["last_release"] = Release(chunks=self._chunks, verdicts=self._verdicts)
+        update["progress"] = progress
         return update
 
     def _next_drafts(self) -> list[DraftPiece]:

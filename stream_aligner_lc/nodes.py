@@ -16,6 +16,7 @@ from typing import Any
 from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
+from langgraph.config import get_config, get_stream_writer
 from langgraph.graph.message import push_message
 from langgraph.runtime import get_runtime
 
@@ -23,6 +24,7 @@ from stream_aligner_lc.accounts import Terms
 from stream_aligner_lc.aligners.base import Aligner
 from stream_aligner_lc.corrections import Correction, Decision, Draft, decide
 from stream_aligner_lc.errors import AlignerError, AlignerTimeout, ConfigurationError
+from stream_aligner_lc.events import MessageEvents
 from stream_aligner_lc.isolation import inner_context, isolated
 from stream_aligner_lc.ledger import Ledger
 from stream_aligner_lc.state import NodeInput, Transcript
@@ -42,6 +44,7 @@ class Run:
     which is not the caller's wish. The chat model also streams and reports to the outside by itself."""
     started: float = field(default_factory=time.perf_counter)
     transcript: Transcript = field(default_factory=Transcript)
+    events: MessageEvents = field(default_factory=MessageEvents)
 
     @property
     def is_inner(self) -> bool:
@@ -128,7 +131,7 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
             ledger.account(run.upstream.reports())
         update = _released(run, ledger)
         if not run.is_inner:
-            for verdict in update["release"]["verdicts"]:
+            for verdict in update["last_release"]["verdicts"]:
                 dispatch_custom_event(VERDICT_EVENT, verdict, config=config)
         return update
 
@@ -147,7 +150,7 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
             ledger.account(run.upstream.reports())
         update = _released(run, ledger)
         if not run.is_inner:
-            for verdict in update["release"]["verdicts"]:
+            for verdict in update["last_release"]["verdicts"]:
                 await adispatch_custom_event(VERDICT_EVENT, verdict, config=config)
         return update
 
@@ -248,8 +251,13 @@ def _decision(draft: Draft, answer: Correction | Exception, run: Run) -> Decisio
 def _released(run: Run, ledger: Ledger) -> dict[str, Any]:
     update = ledger.update(seconds=time.perf_counter() - run.started)
     if not run.is_inner:
-        for chunk in update["release"]["chunks"]:
-            push_message(chunk.model_copy(update={"id": ledger.progress["reply_id"]}), state_key=None)
+        for chunk in update["last_release"]["chunks"]:
+            shown = chunk.model_copy(update={"id": ledger.progress["reply_id"]})
+            push_message(shown, state_key=None)
+            run.events.push(shown, get_config())
+        write = get_stream_writer()
+        for verdict in update["last_release"]["verdicts"]:
+            write({VERDICT_EVENT: verdict})
     return update
 
 

@@ -82,9 +82,9 @@ class Reply:
             steps = self._graph.stream(_NO_MESSAGES, self._config, context=self._run, stream_mode="updates")
             for step in _each(context, steps):
                 for update in step.values():
-                    for verdict in update["release"]["verdicts"] if self._outer else ():
+                    for verdict in update["last_release"]["verdicts"] if self._outer else ():
                         dispatch_custom_event(VERDICT_EVENT, verdict, config=self._outer)
-                    yield from update["release"]["chunks"]
+                    yield from update["last_release"]["chunks"]
 
     async def achunks(self) -> AsyncIterator[AIMessageChunk]:
         """Yield the aligned reply in message chunks."""
@@ -100,9 +100,9 @@ class Reply:
             async with aclosing(_aeach(context, steps)) as each:
                 async for step in each:
                     for update in step.values():
-                        for verdict in update["release"]["verdicts"] if self._outer else ():
+                        for verdict in update["last_release"]["verdicts"] if self._outer else ():
                             await adispatch_custom_event(VERDICT_EVENT, verdict, config=self._outer)
-                        for chunk in update["release"]["chunks"]:
+                        for chunk in update["last_release"]["chunks"]:
                             yield chunk
 
 

@@ -157,7 +157,7 @@ class ReplyState(TypedDict, total=False):
 
     A delta channel, because checkpoints of a plain list grow with the square of the reply; wrapped chunks,
     because LangGraph streams every message that it finds in an update's lists."""
-    release: Release
+    last_release: Release
     progress: Progress
 
 
@@ -255,9 +255,9 @@ class Transcript:
         return self._text
 
 
-def route(state: RouteInput) -> Literal["aligner", "upstream", "__end__"]:
-    """Say which node is next: the aligner while a sentence waits, the upstream until the reply is over."""
+def route(state: RouteInput) -> Literal["a draft waits", "read on", "over"]:
+    """Say how it goes on, in the words that stand at the edges of the drawn graph."""
     progress = state["progress"]
     if progress["finish"] is not None:
-        return "__end__"
-    return "aligner" if progress["ready"] else "upstream"
+        return "over"
+    return "a draft waits" if progress["ready"] else "read on"

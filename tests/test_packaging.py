@@ -23,7 +23,7 @@ LAYERS = [
     {"errors", "fingerprints", "segmentation"},
     {"corrections", "prompts", "options"},
     {"content", "continuation", "faults", "local"},
-    {"state", "echo", "isolation", "recorders"},
+    {"state", "echo", "events", "isolation", "recorders"},
     {"intake", "accounts", "aligners"},
     {"ledger"},
     {"readers", "testing", "sums"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -13,7 +12,7 @@ from stream_aligner_lc.aligners.adapters import FunctionAligner, RunnableAligner
 from stream_aligner_lc.aligners.base import Aligner
 from stream_aligner_lc.aligners.prompted import PromptedAligner
 from stream_aligner_lc.aligners.transformers import TransformersAligner
-from stream_aligner_lc.continuation.leaves import leaves
+from stream_aligner_lc.continuation.leaves import leaves, warn
 from stream_aligner_lc.errors import ConfigurationError
 
 MODEL_VARIABLE = "STREAM_ALIGNER_MODEL"
@@ -48,10 +47,8 @@ def _default(llm: Runnable[Any, Any]) -> Aligner:
     if model := os.environ.get(MODEL_VARIABLE):
         return TransformersAligner(model)
     aligner = PromptedAligner(llm)
-    warnings.warn(
+    warn(
         f"No aligner given: {aligner.name} corrects its own sentences, which costs one more call of that model "
         f"per sentence. Pass aligner=..., or set {MODEL_VARIABLE} to a local model.",
-        UserWarning,
-        stacklevel=4,
     )
     return aligner

@@ -123,7 +123,12 @@ def warn_once(about: type, message: str) -> None:
     """Warn the caller of this package, once per class and process."""
     if about not in _warned:
         _warned.add(about)
-        warnings.warn(message, UserWarning, stacklevel=_callers_level())
+        warn(message)
+
+
+def warn(message: str) -> None:
+    """Warn the caller of this package."""
+    warnings.warn(message, UserWarning, stacklevel=_callers_level())
 
 
 def _callers_level() -> int:

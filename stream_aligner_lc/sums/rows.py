@@ -11,11 +11,15 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+
+from stream_aligner_lc.corrections import Draft
 from stream_aligner_lc.local.encoding import Encoder, Turn
 from stream_aligner_lc.local.forms import Form
 from stream_aligner_lc.prompts import Part
 from stream_aligner_lc.sums.problems import LARGEST, Problem, closing, draw, step
 
+_ROLES = {"human": "user", "ai": "assistant"}
 NOT_LEARNED = -100
 """The label of a token that the loss leaves out."""
 
@@ -48,15 +52,19 @@ def slip(before: int, change: int) -> int:
     return after
 
 
-def upstream_rows(encoder: Encoder, *, seed: int) -> Iterator[Row]:
-    """Yield problems with the answers that the upstream should give, without end."""
+def upstream_rows(encoder: Encoder, *, seed: int, earlier: float = 0.0) -> Iterator[Row]:
+    """Yield problems with the answers that the upstream should give, without end.
+
+    A share `earlier` of them comes after other problems of the same conversation.
+    """
     rng = random.Random(f"upstream {seed}")  # noqa: S311  # sums, no secrets
     while True:
         problem = draw(rng)
         said = _slipping(rng, problem)
         if said is None:
             continue
-        ids = encoder.conversation([Turn("user", [Part(problem.question, is_ours=False)])])
+        asked = [*_earlier(rng, earlier), HumanMessage(problem.question)]
+        ids = encoder.conversation([Turn(_ROLES[turn.type], [Part(str(turn.text), is_ours=False)]) for turn in asked])
         labels = [NOT_LEARNED] * len(ids)
         for row in (*_sentences(encoder, said), _end(encoder)):
             ids += row.ids
@@ -64,10 +72,11 @@ def upstream_rows(encoder: Encoder, *, seed: int) -> Iterator[Row]:
         yield Row(ids, labels)
 
 
-def aligner_rows(form: Form, *, seed: int) -> Iterator[Row]:
+def aligner_rows(form: Form, *, seed: int, earlier: float = 0.0) -> Iterator[Row]:
     """Yield prompts for one step with the right step as their answer, without end.
 
-    The steps of the prefix are learned too: right steps after the same question, several in every row.
+    The steps of the prefix are learned too: right steps after the same question, several in every row. A share
+    `earlier` of the problems comes after others of the same conversation.
     """
     rng = random.Random(f"aligner {seed}")  # noqa: S311  # sums, no secrets
     while True:
@@ -75,12 +84,23 @@ def aligner_rows(form: Form, *, seed: int) -> Iterator[Row]:
         number = rng.randrange(len(problem.changes) + 1)
         prefix, value = _prefix(rng, problem, number)
         right, draft = _step_and_draft(rng, problem, number, value)
-        ids = form.prompt(problem.question, " ".join(sentence.text for sentence in prefix), draft)
+        asked = [*_earlier(rng, earlier), HumanMessage(problem.question)]
+        told = Draft(asked, " ".join(sentence.text for sentence in prefix), draft)
+        ids = form.prompt(told.question, told.prefix, told.text)
         labels = [NOT_LEARNED] * len(ids)
         for start, row in _places(ids, list(_sentences(form.encoder, prefix))):
             labels[start : start + len(row.ids)] = row.labels
         answer = [*form.answer(right), *_end(form.encoder).ids]
         yield Row(ids + answer, labels + answer)
+
+
+def _earlier(rng: random.Random, share: float) -> list[BaseMessage]:
+    turns: list[BaseMessage] = []
+    if share and rng.random() < share:
+        for _ in range(rng.choice((1, 1, 1, 2))):
+            problem = draw(rng)
+            turns += [HumanMessage(problem.question), AIMessage(" ".join(problem.solution))]
+    return turns
 
 
 def _slipping(rng: random.Random, problem: Problem) -> list[Said] | None:
@@ -168,7 +188,8 @@ def _end(encoder: Encoder) -> Row:
 
 def _places(ids: list[int], rows: Sequence[Row]) -> Iterator[tuple[int, Row]]:
     whole = [token for row in rows for token in row.ids]
-    start = next((at for at in range(len(ids)) if ids[at : at + len(whole)] == whole), len(ids))
+    # The last place: a step of an earlier problem may read the same.
+    start = next(at for at in range(len(ids) - len(whole), -1, -1) if ids[at : at + len(whole)] == whole)
     for before, row in pairwise([None, *rows]):
         start += len(before.ids) if before else 0
         assert row is not None

@@ -1,7 +1,8 @@
 """Train the bundled pair: `python -m stream_aligner_lc.sums.train upstream|aligner --out FOLDER`.
 
-Two Llama models of under a million parameters, from random weights, on sums that are drawn as they train. Deterministic
-for one machine and number of threads.
+Two Llama models of under a million parameters, on sums that are drawn as they train: from random weights on single
+problems, then with `--start FOLDER --earlier 0.5` on conversations too. Deterministic for one machine and number of
+threads.
 """
 
 from __future__ import annotations
@@ -31,15 +32,22 @@ _HELD_OUT_SEED = 1_000_003
 _STEPS = {"upstream": 4000, "aligner": 7000}
 
 
-class _Drawn(IterableDataset[Row]):
-    """Rows without end, drawn in the loader's own process."""
+class _Drawn(IterableDataset[list[Row]]):
+    """Batches without end, drawn in the loader's own process, of rows that are about as long: little is padded."""
 
-    def __init__(self, make_rows: MakeRows, seed: int) -> None:
+    def __init__(self, make_rows: MakeRows, seed: int, batch: int) -> None:
         self.make_rows = make_rows
         self.seed = seed
+        self.batch = batch
 
-    def __iter__(self) -> Iterator[Row]:
-        return self.make_rows(self.seed)
+    def __iter__(self) -> Iterator[list[Row]]:
+        rng = random.Random(self.seed)  # noqa: S311  # sums, no secrets
+        rows = self.make_rows(self.seed)
+        while True:
+            pool = sorted(islice(rows, 16 * self.batch), key=lambda row: len(row.ids))
+            batches = [pool[start : start + self.batch] for start in range(0, len(pool), self.batch)]
+            rng.shuffle(batches)
+            yield from batches
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast, *, width: int, layers: int) -> LlamaForCausalLM:
@@ -72,8 +80,8 @@ def train(model: LlamaForCausalLM, make_rows: MakeRows, options: argparse.Namesp
     """Minimise the cross-entropy of the learned tokens; the rate rises for 3 % of the steps and falls to nothing."""
     pad: Any = model.config.pad_token_id
     loader: Any = DataLoader(
-        _Drawn(make_rows, options.seed),
-        batch_size=options.batch,
+        _Drawn(make_rows, options.seed, options.batch),
+        batch_size=None,
         collate_fn=lambda rows: collate(rows, pad),
         num_workers=1,
         prefetch_factor=4,
@@ -110,6 +118,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", choices=("upstream", "aligner"))
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="go on from the weights in this folder")
+    parser.add_argument("--earlier", type=float, default=0.0, help="share of problems with others before them")
     parser.add_argument("--steps", type=int, help=f"default: {_STEPS}")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=3e-3)
@@ -127,10 +137,14 @@ def main() -> None:
     tokenizer = make_tokenizer()
     encoder = Encoder(tokenizer)
     makers: dict[str, MakeRows] = {
-        "upstream": lambda seed: upstream_rows(encoder, seed=seed),
-        "aligner": lambda seed: aligner_rows(Form(encoder, template_named("stream-aligner")), seed=seed),
+        "upstream": lambda seed: upstream_rows(encoder, seed=seed, earlier=options.earlier),
+        "aligner": lambda seed: aligner_rows(
+            Form(encoder, template_named("stream-aligner")), seed=seed, earlier=options.earlier
+        ),
     }
     model = make_model(tokenizer, width=options.width, layers=options.layers)
+    if options.start:
+        model = LlamaForCausalLM.from_pretrained(options.start)
     print(f"{model.num_parameters():,} parameters, {vars(options)}")  # noqa: T201
     tokenizer.save_pretrained(options.out)
     train(model, makers[options.model], options)
