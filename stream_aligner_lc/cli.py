@@ -63,6 +63,10 @@ def _demo(options: argparse.Namespace) -> None:
     console = Console(stderr=options.json, highlight=False)
     with console.status("Loading two small models"):
         upstream, aligner = pair.upstream().load(), pair.aligner().load()
+    # Models this small lose more by handing work to other cores than they gain.
+    import torch  # noqa: PLC0415
+
+    torch.set_num_threads(1)
     figures = (count if options.json else show)(drawn, upstream, aligner, console)
     if options.json:
         print(json.dumps(asdict(figures)))  # noqa: T201  # the command's output

@@ -1,8 +1,12 @@
 """Fixtures that every test shares."""
 
 import asyncio
+import os
 
 import pytest
+
+# The models of these tests are small: several cores only wait for each other, above all where tests run side by side.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def _collect(model, prompt, **kwargs):

@@ -52,7 +52,8 @@ def test_what_is_no_chat_model_is_refused(llm, message):
 
 
 @pytest.mark.parametrize(
-    ("aligner", "message"), [("no/such/model", "no folder 'no/such/model'"), (5, r"5 \(int\)"), (dict, "dict"), ("", "''")]
+    ("aligner", "message"),
+    [("no/such/model", "no folder 'no/such/model'"), (5, r"5 \(int\)"), (dict, "dict"), ("", "''")],
 )
 def test_what_is_no_aligner_is_refused(aligner, message):
     with pytest.raises(ConfigurationError, match=message):

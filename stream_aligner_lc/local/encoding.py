@@ -1,29 +1,25 @@
-"""From messages and prompt parts to token ids: the tokenizer's chat template around, every part by itself.
+"""From conversations and prompt parts to token ids, every part by itself.
 
-Rule: what comes from outside never becomes a control token, and a rendered turn that is left open ends exactly where
-its text ends.
+Rule: what comes from outside never becomes a control token, and a turn that is left open ends exactly where its text
+ends.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
-from stream_aligner_lc.errors import ConfigurationError
+from stream_aligner_lc.local.frames import Frame, Turn
 from stream_aligner_lc.prompts import Part
 
-# Whitespace that no chat template writes: it shows whether a template strips what it is given.
-_PADDING = " \t "
-_SLOT = "slot-4f1c9a-{}-"
-
-
-class Turn(NamedTuple):
-    """One message of a conversation: who says it, and what, in parts."""
-
-    role: str
-    parts: Sequence[Part]
+# Text that no vocabulary joins to what follows it: a private character.
+_ANCHOR = "\ue000"
+# An added token with such a name is there to control, though many tokenizers do not call it special.
+_TAG = re.compile("<.+>")
+_BYTE_NAME, _BYTE_NAMES = "<0x41>", "<0x[0-9A-F]{2}>"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Encoder:
@@ -31,113 +27,120 @@ class Encoder:
 
     def __init__(self, tokenizer: Any, *, chat_template: str | None = None) -> None:
         self.tokenizer = tokenizer
-        self.chat_template: str | None = chat_template or getattr(tokenizer, "chat_template", None)
-        self._control = _control_tokens(tokenizer, str(self.chat_template))
+        self._frame = Frame(tokenizer, chat_template)
+        self._names = _control_tokens(tokenizer, f"{tokenizer.chat_template or ''} {self._frame.source or ''}")
+        # What stands for unknown characters comes from text.
+        self._forbidden = self._names.keys() - {tokenizer.unk_token_id}
+        self._control = self._pattern()
+        self._adds_space = self._adds_a_space()
 
     @property
     def has_chat_template(self) -> bool:
         """Whether the tokenizer knows how a conversation is written."""
-        return bool(self.chat_template)
+        return bool(self._frame)
 
     def conversation(self, turns: Sequence[Turn], *, goes_on: bool = False) -> list[int]:
-        """Return the ids of a conversation inside the tokenizer's chat template.
-
-        It ends where the assistant's answer begins or, if it `goes_on`, with the last turn left open. Raises
-        `ConfigurationError` with the template's own words if it refuses the conversation.
-        """
-        slots = [_SLOT.format(number) for number in range(len(turns))]
-        messages = [
-            {"role": turn.role, "content": _PADDING + slot + _PADDING} for turn, slot in zip(turns, slots, strict=True)
-        ]
-        text = self._rendered(messages, add_generation_prompt=not goes_on)
-        ids: list[int] = []
-        for turn, slot in zip(turns, slots, strict=True):
-            frame, found, text = text.partition(slot)
-            if not found:
-                raise ConfigurationError(
-                    f"The chat template leaves out the {turn.role!r} message, so its text cannot be put in. "
-                    "Use another role, or another `chat_template`."
-                )
-            strips_start, strips_end = not frame.endswith(_PADDING), not text.startswith(_PADDING)
-            text = text.removeprefix(_PADDING)
-            is_open = goes_on and turn is turns[-1]
-            ids += self.ours(frame.removesuffix(_PADDING))
-            ids += self.parts(_stripped(turn.parts, start=strips_start, end=strips_end and not is_open))
-            if is_open:
-                return ids
-        return ids + self.ours(text)
+        """Return the ids of a conversation inside the chat template; see `Frame.parts`."""
+        return self.parts(self._frame.parts(turns, goes_on=goes_on))
 
     @property
     def end_of_turn(self) -> int | None:
         """The token with which an assistant's turn ends: the chat template's, else the tokenizer's end of a text."""
-        if self.has_chat_template and self._control is not None:
-            said = [{"role": "user", "content": "."}, {"role": "assistant", "content": _SLOT}]
-            after = self._rendered(said, add_generation_prompt=False).partition(_SLOT)[2]
-            # Some templates end a turn with text, which an answer may hold as well.
-            if self._control.match(after):
-                return self.ours(after)[0]
+        # Some templates end a turn with text, which an answer may hold as well.
+        if self._control is not None and (match := self._control.match(self._frame.after_an_answer)):
+            return self.ours(match[0])[0]
         end: int | None = self.tokenizer.eos_token_id
         return end
 
     def plain(self, parts: Sequence[Part]) -> list[int]:
-        """Return the ids of a prompt without a chat template, with the tokenizer's own start of a text."""
-        start = self.tokenizer("")["input_ids"][:1]
-        return [*(start if start == [self.tokenizer.bos_token_id] else []), *self.parts(parts)]
+        """Return the ids of a prompt without a chat template, with what the tokenizer puts before a text."""
+        bare, whole = self.ours("a"), self.tokenizer("a")["input_ids"]
+        start = next((at for at in range(len(whole)) if whole[at : at + len(bare)] == bare), 0)
+        return [*whole[:start], *self.parts(parts)]
 
     def parts(self, parts: Sequence[Part]) -> list[int]:
-        """Return the ids of the parts, each tokenised by itself."""
-        return [token for part in parts for token in (self.ours if part.is_ours else self.text)(part.text)]
+        """Return the ids of the parts, each tokenised by itself, as what follows the one before."""
+        ids: list[int] = []
+        for part in parts:
+            is_control = bool(ids) and ids[-1] in self._forbidden
+            before = self._names[ids[-1]] if is_control else _ANCHOR if ids else ""
+            ids += (self._after if part.is_ours else self._spelled)(before, part.text)
+        return ids
 
     def ours(self, text: str) -> list[int]:
         """Return the ids of text that may hold control tokens."""
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
+        if not text:
+            return []
+        encoded = self.tokenizer(text, add_special_tokens=False, split_special_tokens=False, verbose=False)
+        ids: list[int] = encoded["input_ids"]
         return ids
 
-    def text(self, text: str) -> list[int]:
-        """Return the ids of text from outside: what looks like a control token is spelled out."""
+    def text(self, text: str, *, goes_on: bool = False) -> list[int]:
+        """Return the ids of text from outside: what looks like a control token is spelled out.
+
+        Many tokenizers put a space before a text; there is none before one that `goes_on` from another.
+        """
+        return self._spelled(_ANCHOR if goes_on else "", text)
+
+    def _spelled(self, before: str, text: str) -> list[int]:
+        ids: list[int] = []
+        for piece in self._pieces(_without_surrogates(text)):
+            ids += self._harmless(_ANCHOR if ids else before, piece)
+        return ids
+
+    def _pieces(self, text: str) -> Iterator[str]:
         inside = [] if self._control is None else [match.start() + 1 for match in self._control.finditer(text)]
         if not inside:
-            return self.ours(text)
+            yield text
+            return
         # Cut in two, a control token's name is text like any other. A half may hold another one's name.
-        bounds = pairwise([0, *inside, len(text)])
-        return [token for start, end in bounds for token in self.text(text[start:end])]
+        for start, end in pairwise([0, *inside, len(text)]):
+            yield from self._pieces(text[start:end])
 
-    def _rendered(self, messages: Sequence[Mapping[str, str]], *, add_generation_prompt: bool) -> str:
-        # What a template raises is Jinja's own class or the tokenizer's ValueError; both say it in words.
-        from jinja2.exceptions import TemplateError  # noqa: PLC0415  # comes with transformers
+    def _harmless(self, before: str, text: str) -> list[int]:
+        ids = self._after(before, text)
+        if self._forbidden.isdisjoint(ids):
+            return ids
+        # The tokenizer reads a control token's name where none is written: in capitals, or in wide letters.
+        if len(text) == 1:
+            return [token for token in ids if token not in self._forbidden]
+        middle = len(text) // 2
+        return self._harmless(before, text[:middle]) + self._harmless(_ANCHOR, text[middle:])
 
-        try:
-            rendered: str = self.tokenizer.apply_chat_template(
-                list(messages),
-                chat_template=self.chat_template,
-                tokenize=False,
-                add_generation_prompt=add_generation_prompt,
-            )
-        except (TemplateError, ValueError) as fault:
-            roles = ", ".join(message["role"] for message in messages)
-            raise ConfigurationError(
-                f"The model's chat template refuses a conversation of the roles {roles}: {fault} "
-                "Change the messages, or pass another `chat_template`."
-            ) from fault
-        return rendered
+    def _after(self, before: str, text: str) -> list[int]:
+        if not (self._adds_space and before):
+            return self.ours(text)
+        start, ids = self.ours(before), self.ours(before + text)
+        # The two run together where both are unknown to the tokenizer.
+        is_apart = ids[: len(start)] == start and len(ids) > len(start)
+        return ids[len(start) :] if is_apart else self.ours(text)
+
+    def _adds_a_space(self) -> bool:
+        start, ids = self.ours(_ANCHOR), self.ours(_ANCHOR + "a")
+        return len(ids) > len(start) > 0 and ids[len(start) :] != self.ours("a")
+
+    def _pattern(self) -> re.Pattern[str] | None:
+        longest_first = sorted(self._names.values(), key=len, reverse=True)
+        patterns = [re.escape(name) for name in longest_first]
+        # Some tokenizers take the name of a byte's token for the token.
+        byte = self.tokenizer.convert_tokens_to_ids(_BYTE_NAME)
+        if byte != self.tokenizer.unk_token_id and byte in self.ours(_BYTE_NAME):
+            patterns.append(_BYTE_NAMES)
+        return re.compile("|".join(patterns)) if patterns else None
 
 
-def _control_tokens(tokenizer: Any, template: str) -> re.Pattern[str] | None:
-    names = {
-        token.content
-        for token in tokenizer.added_tokens_decoder.values()
+def _control_tokens(tokenizer: Any, templates: str) -> dict[int, str]:
+    return {
+        number: token.content
+        for number, token in tokenizer.added_tokens_decoder.items()
         # Some tokenizers add runs of spaces or single letters as tokens: those are text.
-        if len(token.content) > 1 and (token.special or (token.content.strip() and token.content in template))
+        if len(token.content) > 1
+        and (token.special or _TAG.fullmatch(token.content) or (token.content.strip() and token.content in templates))
     }
-    longest_first = sorted(names, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first))) if names else None
 
 
-def _stripped(parts: Sequence[Part], *, start: bool, end: bool) -> list[Part]:
-    """Strip a message's text as its template would have; a prompt's own words stay byte for byte."""
-    kept = list(parts)
-    if start and kept and not kept[0].is_ours:
-        kept[0] = kept[0]._replace(text=kept[0].text.lstrip())
-    if end and kept and not kept[-1].is_ours:
-        kept[-1] = kept[-1]._replace(text=kept[-1].text.rstrip())
-    return kept
+def _without_surrogates(text: str) -> str:
+    if not _SURROGATE.search(text):
+        return text
+    # Two that belong together are a character; one alone cannot be written in UTF-8, which tokenizers read.
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stream_aligner_lc.local.encoding import Encoder, Turn
+from stream_aligner_lc.local.encoding import Encoder
+from stream_aligner_lc.local.frames import Turn
 from stream_aligner_lc.prompts import Part, Template
 
 
@@ -26,7 +27,9 @@ class Form:
     def answer(self, text: str) -> list[int]:
         """Return what the model answers, without the token that ends it."""
         escaped = self.template.escape(text)
-        return self.encoder.text(escaped if self.encoder.has_chat_template else " " + escaped)
+        if self.encoder.has_chat_template:
+            return self.encoder.text(escaped)
+        return self.encoder.text(" " + escaped, goes_on=True)
 
     def read(self, ids: Sequence[int]) -> str:
         """Return the text that an answer says."""

@@ -38,8 +38,11 @@ class Template:
     _broken: re.Pattern[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        marks = "|".join(map(re.escape, re.findall(r"##(\w+:)", self.text)))
-        object.__setattr__(self, "_pieces", tuple(re.split(r"\{(\w+)\}", self.text)))
+        # Without any, there is nothing to break up: "(?!)" stands nowhere.
+        marks = "|".join(map(re.escape, re.findall(r"##(\w+:)", self.text))) or "(?!)"
+        pieces = tuple(re.split(r"\{(\w+)\}", self.text))
+        assert all(pieces[2:-1:2]), "two fields side by side could form a delimiter together"
+        object.__setattr__(self, "_pieces", pieces)
         object.__setattr__(self, "_whole", re.compile(rf"##(\\*)(?={marks})"))
         object.__setattr__(self, "_broken", re.compile(rf"##\\(\\*)(?={marks})"))
 

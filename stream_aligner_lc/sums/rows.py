@@ -14,8 +14,9 @@ from typing import NamedTuple
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from stream_aligner_lc.corrections import Draft
-from stream_aligner_lc.local.encoding import Encoder, Turn
+from stream_aligner_lc.local.encoding import Encoder
 from stream_aligner_lc.local.forms import Form
+from stream_aligner_lc.local.frames import Turn
 from stream_aligner_lc.prompts import Part
 from stream_aligner_lc.sums.problems import LARGEST, Problem, closing, draw, step
 

@@ -1,0 +1,93 @@
+"""The templates of trained aligners: as they were published, and closed to what they are filled with."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from stream_aligner_lc.errors import ConfigurationError
+from stream_aligner_lc.prompts import TEMPLATES, Template, template_named
+
+STREAM_ALIGNER = TEMPLATES["stream-aligner"]
+MARKS = ["##Question:", "##Answer_Prefix:", "##Answer_Last_Sentence:", "##Your_Revision:"]
+
+marked = st.lists(st.sampled_from([*MARKS, "##", "#", "\\", "Question:", "Answer_", "|", " ", "a", "\n"])).map("".join)
+texts = st.one_of(marked, st.text())
+templates = pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
+
+
+def rendered(template, question, prefix, last):
+    return "".join(part.text for part in template.render({"question": question, "prefix": prefix, "last": last}))
+
+
+def test_the_template_of_stream_aligner_is_the_published_one_byte_for_byte():
+    assert rendered(STREAM_ALIGNER, "Why is the sky blue?", "It is air.", "It is green.") == (
+        "##Question: Why is the sky blue? | ##Answer_Prefix: It is air. | ##Answer_Last_Sentence: It is green. | "
+        "##Your_Revision: "
+    )
+    assert rendered(STREAM_ALIGNER, "", "", "") == (
+        "##Question:  | ##Answer_Prefix:  | ##Answer_Last_Sentence:  | ##Your_Revision: "
+    )
+
+
+@templates
+@given(text=st.text())
+def test_ordinary_text_is_left_as_it_is(template, text):
+    if "##" not in text:
+        assert template.escape(text) == template.unescape(text) == text
+
+
+@templates
+@given(text=texts)
+@example(text="##\\\\Question: ###Question: ##Question:: ####Answer_Prefix:")
+def test_escaping_is_reversible(template, text):
+    assert template.unescape(template.escape(text)) == text
+    assert template.unescape(template.escape(template.escape(text))) == template.escape(text)
+
+
+@templates
+@given(text=texts)
+def test_escaped_text_holds_no_delimiter(template, text):
+    assert not any(mark in template.escape(text) for mark in MARKS)
+
+
+@templates
+@given(question=texts, prefix=texts, last=texts)
+def test_no_field_can_open_or_close_another(template, question, prefix, last):
+    prompt = rendered(template, question, prefix, last)
+    assert [prompt.count(mark) for mark in MARKS] == [template.text.count(mark) for mark in MARKS]
+
+
+@given(question=texts, prefix=texts, last=texts)
+def test_only_the_templates_own_words_are_ours(question, prefix, last):
+    parts = STREAM_ALIGNER.render({"question": question, "prefix": prefix, "last": last})
+    ours = [part.text for part in parts if part.is_ours]
+    assert ours == ["##Question: ", " | ##Answer_Prefix: ", " | ##Answer_Last_Sentence: ", " | ##Your_Revision: "]
+    theirs = [STREAM_ALIGNER.unescape(part.text) for part in parts if not part.is_ours]
+    assert theirs == [text for text in (question, prefix, last) if text]
+
+
+def test_a_field_is_not_filled_with_the_braces_of_another():
+    assert rendered(STREAM_ALIGNER, "{last} {question}", "{}", "{prefix}") == (
+        "##Question: {last} {question} | ##Answer_Prefix: {} | ##Answer_Last_Sentence: {prefix} | ##Your_Revision: "
+    )
+
+
+def test_a_field_that_is_missing_is_an_error():
+    with pytest.raises(KeyError, match="last"):
+        STREAM_ALIGNER.render({"question": "Why?", "prefix": ""})
+
+
+def test_fields_side_by_side_are_refused():
+    with pytest.raises(AssertionError, match="side by side"):
+        Template("tight", "##A:{prefix}{last}##B:", "a test")
+
+
+def test_a_template_without_delimiters_leaves_all_text_as_it_is():
+    plain = Template("plain", "{question}\n{last}\n", "a test")
+    assert rendered(plain, "##Question: ##\\", "", "##") == "##Question: ##\\\n##\n"
+
+
+def test_templates_are_found_by_name():
+    assert all(template_named(name).name == name for name in TEMPLATES)
+    with pytest.raises(ConfigurationError, match=r"`template` must be one of 'stream-aligner'.*, got 'paper'"):
+        template_named("paper")
