@@ -24,9 +24,15 @@ format: $(STAMP)
 bench: $(STAMP)  ## The loop beside the bare model, in one run.
 	$(BIN)/python benchmarks/loop.py
 
-pair: $(STAMP)  ## Train the two small models anew (an hour on 2 cores).
-	$(BIN)/python -m stream_aligner_lc.sums.train upstream --out stream_aligner_lc/sums/checkpoints/sums-upstream
-	$(BIN)/python -m stream_aligner_lc.sums.train aligner --out stream_aligner_lc/sums/checkpoints/sums-aligner
+TRAIN := $(BIN)/python -m stream_aligner_lc.sums.train
+PAIR := stream_aligner_lc/sums/checkpoints
+AFTER := --earlier 0.4 --rate 1e-3 --seed 1
+
+pair: $(STAMP)  ## Train the two small models anew: on single problems, then on conversations (an hour on 2 cores).
+	$(TRAIN) upstream --out build/upstream
+	$(TRAIN) upstream --out $(PAIR)/sums-upstream --start build/upstream $(AFTER) --steps 800
+	$(TRAIN) aligner --out build/aligner
+	$(TRAIN) aligner --out $(PAIR)/sums-aligner --start build/aligner $(AFTER) --steps 1500
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

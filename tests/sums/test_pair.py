@@ -1,13 +1,13 @@
 """The bundled pair: small, safe to load, and worth having."""
 
 import pytest
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.graph import START, MessagesState, StateGraph
 
 from stream_aligner_lc import Draft, StreamAlignedChat, build_graph
 from stream_aligner_lc.demo.figures import Figures, solve
 from stream_aligner_lc.sums import pair
-from stream_aligner_lc.sums.problems import problems, step
+from stream_aligner_lc.sums.problems import answer_of, problems, step
 
 UNSEEN = (11, 222, 3333)
 
@@ -66,6 +66,16 @@ def test_the_aligner_leaves_right_steps_alone_and_mends_wrong_ones(aligner):
             prefix = f"{prefix} {right}".strip()
     assert left_alone / total > 0.9, left_alone / total
     assert mended / total > 0.6, mended / total
+
+
+def test_a_second_problem_of_a_conversation_is_answered_as_well(upstream, aligner):
+    llm = StreamAlignedChat(upstream, aligner)
+    right = 0
+    for first, second in zip(problems(30, seed=9), problems(30, seed=10), strict=True):
+        said = AIMessage(" ".join(first.solution))
+        reply = llm.invoke([HumanMessage(first.question), said, HumanMessage(second.question)])
+        right += answer_of(reply.text) == second.answer
+    assert right >= 20
 
 
 @pytest.mark.parametrize("seed", [5, 6])

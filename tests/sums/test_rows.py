@@ -92,6 +92,19 @@ def test_the_aligner_learns_the_right_steps_of_its_prefix_too(encoder, form):
     assert all(map(is_right, steps))
 
 
+def test_some_problems_come_after_others_of_the_same_conversation(encoder, form):
+    rows = [*islice(upstream_rows(encoder, seed=5, earlier=0.5), 100)]
+    told = [whole(encoder, row).count("How many") for row in rows]
+    assert {1, 2, 3} == set(told)
+    for row in islice(aligner_rows(form, seed=5, earlier=1.0), 50):
+        prompt = whole(encoder, row)
+        assert prompt.startswith("<|user|>##Question: User: ")
+        assert "\n\nAssistant: " in prompt
+        # What was said to the earlier problem is not learned, even where it reads the same.
+        first = next(at for at, label in enumerate(row.labels) if label != NOT_LEARNED)
+        assert first > len(encoder.tokenizer(prompt.partition("##Answer_Prefix")[0])["input_ids"]) - 2
+
+
 def test_a_seed_draws_the_same_rows(encoder, form):
     assert list(islice(aligner_rows(form, seed=9), 20)) == list(islice(aligner_rows(form, seed=9), 20))
 
