@@ -15,7 +15,8 @@ from stream_aligner_lc.aligners import Aligner
 from stream_aligner_lc.demo.figures import Figures, Outcome, solve, solve_aligned
 from stream_aligner_lc.sums.problems import Problem, answer_of
 
-NUM_SHOWN = 4
+# As many in full view as it takes to see some corrections, but not for ever.
+ENOUGH_CORRECTED, MOST_SHOWN = 3, 10
 
 
 def show(problems: Sequence[Problem], upstream: BaseChatModel, aligner: Aligner, console: Console) -> Figures:
@@ -25,8 +26,12 @@ def show(problems: Sequence[Problem], upstream: BaseChatModel, aligner: Aligner,
         "The aligner corrects a sentence before it is shown, and the upstream goes on from the correction.\n",
         soft_wrap=True,
     )
-    outcomes = [_shown(problem, upstream, aligner, console) for problem in problems[:NUM_SHOWN]]
-    outcomes += _solved(problems[NUM_SHOWN:], upstream, aligner, console)
+    outcomes: list[Outcome] = []
+    for problem in problems[:MOST_SHOWN]:
+        if sum("replaced" in outcome.verdicts for outcome in outcomes) == ENOUGH_CORRECTED:
+            break
+        outcomes.append(_shown(problem, upstream, aligner, console))
+    outcomes += _solved(problems[len(outcomes) :], upstream, aligner, console)
     figures = Figures.of(outcomes)
     console.print(totals(figures))
     return figures

@@ -65,6 +65,14 @@ def test_a_terminal_gets_colours_and_no_marks():
     assert "~~" not in text
 
 
+def test_problems_are_shown_until_some_corrections_were_seen():
+    _, text = shown()
+    assert text.count("  aligned  ") == 3
+    console = Console(width=200, record=True, force_terminal=False)
+    show([PROBLEM] * 12, ScriptedChatModel(WRONG), AcceptAligner(), console)
+    assert console.export_text().count("  aligned  ") == 10
+
+
 def test_the_totals_are_those_of_all_problems():
     figures, text = shown()
     assert figures.problems == 5
