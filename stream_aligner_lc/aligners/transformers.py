@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from langchain_core.runnables.config import run_in_executor
 from stream_aligner_lc.aligners.base import Aligner
 from stream_aligner_lc.corrections import Correction, Draft
 from stream_aligner_lc.errors import AlignerError, ConfigurationError
-from stream_aligner_lc.local.models import GivenModel, LocalModel
+from stream_aligner_lc.local.models import GivenModel, LocalModel, shared
 from stream_aligner_lc.prompts import shortened, template_named
 
 if TYPE_CHECKING:
@@ -53,16 +54,17 @@ class TransformersAligner(Aligner):
         revision: str | None = None,
         max_growth: Any = 2.0,
     ) -> None:
-        if not isinstance(max_growth, int | float) or max_growth < 1:
+        if not isinstance(max_growth, int | float) or not 1 <= max_growth < math.inf:
             raise ConfigurationError(f"`max_growth` must be a number of at least 1, got {max_growth!r}.")
         if not isinstance(model, LocalModel):
-            model = LocalModel(model, device=device, dtype=dtype, revision=revision)
+            model = shared(model, device=device, dtype=dtype, revision=revision)
         self.template = template_named(template)
         self.max_growth = max_growth
         self.name = model.name
         self._local = model
         self._ready: _Ready | None = None
-        self._stops: dict[int, threading.Event] = {}
+        # One draft may be asked about several times at once.
+        self._running: list[tuple[Draft, threading.Event]] = []
 
     @classmethod
     def from_model(cls, model: Any, tokenizer: Any, **options: Any) -> TransformersAligner:
@@ -90,8 +92,9 @@ class TransformersAligner(Aligner):
 
     def cancel(self, draft: Draft) -> None:
         """Have the decoding of `draft` stopped after its next token."""
-        if stopped := self._stops.get(id(draft)):
-            stopped.set()
+        for running, stopped in list(self._running):
+            if running is draft:
+                stopped.set()
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -105,11 +108,12 @@ class TransformersAligner(Aligner):
 
     @contextmanager
     def _stoppable(self, draft: Draft) -> Iterator[threading.Event]:
-        stopped = self._stops[id(draft)] = threading.Event()
+        entry = (draft, threading.Event())
+        self._running.append(entry)
         try:
-            yield stopped
+            yield entry[1]
         finally:
-            self._stops.pop(id(draft), None)
+            self._running.remove(entry)
 
     def _equip(self) -> _Ready:
         loaded = self._local.load()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import aclosing
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -22,20 +21,18 @@ from pydantic import ConfigDict, Field, PrivateAttr
 
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.local.detokenizing import Detokenizer, StopFilter
-from stream_aligner_lc.local.encoding import Turn
-from stream_aligner_lc.local.models import GivenModel, Loaded, LocalModel
+from stream_aligner_lc.local.messages import as_turns
+from stream_aligner_lc.local.models import GivenModel, Loaded, LocalModel, shared
+from stream_aligner_lc.local.settings import Settings, configured, identifying, settings_of
 from stream_aligner_lc.local.threads import in_thread
-from stream_aligner_lc.prompts import Part
 
 if TYPE_CHECKING:
     from stream_aligner_lc.local.decoding import Choose
 
-_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
 _UNBOUNDED = 1 << 31
-_SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty")
 
 
-class ChatTransformers(BaseChatModel):
+class ChatTransformers(Settings, BaseChatModel):
     """Chat with a causal language model of `transformers` on this machine.
 
     `model` is the path of a folder or a hub id; safetensors only, no remote code. It is loaded at the first call, or
@@ -44,8 +41,9 @@ class ChatTransformers(BaseChatModel):
     goes on from the text of an earlier one, as a restarted reply does, reads only what is new
     (`usage_metadata["input_token_details"]["cache_read"]` says how much was not).
 
-    What is None is as the model's generation configuration says; `temperature=0` is greedy. With a `seed` the same
-    messages get the same reply. `max_tokens` is the longest reply; None lets it fill the model's context.
+    What is None is as the model's generation configuration says; `temperature=0` is greedy, a `top_p` or `top_k` alone
+    samples. With a `seed` the same messages get the same reply. `max_tokens` is the longest reply; without any it may
+    fill the model's context.
     Raises `ConfigurationError` for a model that cannot be loaded or messages that it cannot be given.
     """
 
@@ -57,20 +55,16 @@ class ChatTransformers(BaseChatModel):
     revision: str | None = None
     chat_template: str | None = None
     """Jinja source to use in place of the tokenizer's own."""
-    temperature: float | None = Field(default=None, ge=0)
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    top_k: int | None = Field(default=None, ge=0)
-    repetition_penalty: float | None = Field(default=None, gt=0)
-    max_tokens: int | None = Field(default=None, gt=0)
     stop: list[str] | None = None
-    seed: int | None = None
+    streaming: bool = False
+    """LangChain's own switch: whether `invoke` streams to the handlers too."""
     stream_aligner_continuation: str = Field(default="chat-template", exclude=True)
     _local: LocalModel = PrivateAttr()
 
     def __init__(self, model: str, **options: Any) -> None:
         given = options.pop("_local", None)
         super().__init__(model=str(model), **options)  # type: ignore[call-arg]  # pydantic's fields
-        self._local = given or LocalModel(
+        self._local = given or shared(
             model, device=self.device, dtype=self.dtype, revision=self.revision, chat_template=self.chat_template
         )
 
@@ -91,11 +85,13 @@ class ChatTransformers(BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model_name": self.model, "identity": self._local.identity, **self._settings({}), "seed": self.seed}
+        # Not "stop": that is the call's.
+        said = {**identifying(self), "default_stop": self.stop}
+        return {"model_name": self.model, "identity": self._local.identity, **said}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)
-        params["ls_provider"], params["ls_model_name"] = "transformers", self._local.name
+        params["ls_provider"], params["ls_model_name"] = "transformers", kwargs.get("model", self._local.name)
         return params
 
     def get_token_ids(self, text: str) -> list[int]:
@@ -156,13 +152,13 @@ class ChatTransformers(BaseChatModel):
         *,
         stopped: threading.Event | None = None,
     ) -> Generator[ChatGenerationChunk]:
-        settings = self._settings(kwargs)
+        settings = settings_of(self, kwargs)
         loaded = self._local.load()
         prompt = self._prompt(loaded, messages, goes_on=kwargs.get("continue_final_message"))
-        limit = self._limit(loaded, len(prompt), kwargs.get("max_tokens"))
-        choose = self._choice(loaded, settings, kwargs.get("seed", self.seed), len(prompt))
+        limit = self._limit(loaded, len(prompt), settings.max_tokens)
+        choose = _choice(loaded, settings, len(prompt))
         detokenizer = Detokenizer(loaded.encoder.tokenizer, prompt)
-        until = StopFilter(stop if stop is not None else self.stop or ())
+        until = StopFilter(_stops(self.stop if stop is None else stop))
         num_tokens, reason = 0, "length"
         with loaded.decoder.reading(prompt) as decoding:
             while num_tokens < limit:
@@ -177,6 +173,7 @@ class ChatTransformers(BaseChatModel):
                     reason = "stop"
                     break
         rest = until.feed(detokenizer.flush()) + until.flush()
+        reason = "stop" if until.is_over else reason
         usage = UsageMetadata(
             input_tokens=len(prompt),
             output_tokens=num_tokens,
@@ -187,36 +184,15 @@ class ChatTransformers(BaseChatModel):
         last = AIMessageChunk(content=rest, usage_metadata=usage, response_metadata=metadata)
         yield ChatGenerationChunk(message=last)
 
-    def _settings(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return how to sample: what a call says, else what the object says, where one of them says anything."""
-        known = {*_SAMPLING, "max_tokens", "seed", "continue_final_message"}
-        if unknown := sorted(set(kwargs) - known):
-            raise ConfigurationError(
-                f"ChatTransformers does not know {', '.join(map(repr, unknown))} in a call; it knows "
-                f"{', '.join(sorted(known | {'stop'}))}. A local model has no tools and no server behind it."
-            )
-        said = {name: kwargs.get(name, getattr(self, name)) for name in _SAMPLING}
-        return {name: value for name, value in said.items() if value is not None}
-
-    def _choice(self, loaded: Loaded, settings: dict[str, Any], seed: int | None, num_tokens: int) -> Choose:
-        config = deepcopy(loaded.model.generation_config)
-        if "temperature" in settings:
-            config.do_sample = settings["temperature"] > 0
-        for name, value in settings.items():
-            setattr(config, name, value)
-        from stream_aligner_lc.local.sampling import make_choice  # noqa: PLC0415  # torch is loaded by now
-
-        return make_choice(config, device=loaded.model.device, seed=seed, num_tokens=num_tokens)
-
     def _limit(self, loaded: Loaded, num_tokens: int, max_tokens: int | None) -> int:
-        limit = max_tokens if max_tokens is not None else self.max_tokens
+        own = loaded.model.generation_config.max_new_tokens
         room = None if loaded.max_tokens is None else loaded.max_tokens - num_tokens
         if room is not None and room <= 0:
             raise ConfigurationError(
                 f"The prompt has {num_tokens} tokens, and {self._local.name!r} can attend to {loaded.max_tokens}. "
                 "Shorten the conversation, or use a model with a longer context."
             )
-        limits = [each for each in (limit, room) if each is not None]
+        limits = [each for each in (max_tokens or own, room) if each is not None]
         return min(limits) if limits else _UNBOUNDED
 
     def _prompt(self, loaded: Loaded, messages: Sequence[BaseMessage], *, goes_on: bool | None) -> list[int]:
@@ -225,27 +201,18 @@ class ChatTransformers(BaseChatModel):
                 f"The tokenizer of {self._local.name!r} has no chat template: it is no chat model. "
                 "Pass `chat_template`, the Jinja source of one, or use a model that was trained to chat."
             )
-        if not messages:
-            raise ConfigurationError("There is nothing to answer: the list of messages is empty.")
-        turns = [Turn(_role(message), [Part(_text(message), is_ours=False)]) for message in messages]
+        turns = as_turns(messages)
         if goes_on is None:
             goes_on = turns[-1].role == "assistant"
         return loaded.encoder.conversation(turns, goes_on=goes_on)
 
 
-def _role(message: BaseMessage) -> str:
-    role = getattr(message, "role", None) or _ROLES.get(message.type)
-    if role is None:
-        raise ConfigurationError(f"A chat template has no role for a message of the type {message.type!r}.")
-    return str(role)
+def _choice(loaded: Loaded, settings: Settings, num_tokens: int) -> Choose:
+    from stream_aligner_lc.local.sampling import make_choice  # noqa: PLC0415  # torch is loaded by now
+
+    config = configured(loaded.model.generation_config, settings)
+    return make_choice(config, device=loaded.model.device, seed=settings.seed, num_tokens=num_tokens)
 
 
-def _text(message: BaseMessage) -> str:
-    blocks = [] if isinstance(message.content, str) else message.content_blocks
-    others = sorted({str(block["type"]) for block in blocks} - {"text", "reasoning", "tool_call"})
-    if others:
-        raise ConfigurationError(
-            f"ChatTransformers takes text alone, and a {message.type} message holds {', '.join(others)}. "
-            "Leave it out, or use a model that is served with its processor."
-        )
-    return str(message.text)
+def _stops(stop: Sequence[str] | str | None) -> Sequence[str]:
+    return [stop] if isinstance(stop, str) else stop or ()

@@ -5,7 +5,6 @@ Rule: a model runs one pass at a time, whoever asks; between two passes a decodi
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,10 +13,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from stream_aligner_lc.local.completions import StoppedError
+from stream_aligner_lc.local.passes import Passes, first, num_bytes
 
 Choose = Callable[[torch.Tensor, Sequence[int]], int]
 """From the logits of the next token, of shape (vocabulary,), and all ids before it, to the next token."""
@@ -25,6 +23,8 @@ Choose = Callable[[torch.Tensor, Sequence[int]], int]
 # A long prompt is read in pieces, so that a decoding that nobody waits for any more does not read on.
 _CHUNK = 512
 _KEPT_BYTES = 1 << 30
+# Every kept text is compared with every prompt.
+_KEPT_TEXTS = 16
 _locks: WeakKeyDictionary[Any, threading.Lock] = WeakKeyDictionary()
 _locks_lock = threading.Lock()
 
@@ -36,18 +36,13 @@ def greedy(logits: torch.Tensor, _ids: Sequence[int]) -> int:
 
 @dataclass(eq=False)
 class _Read:
-    """A text that the model has read: `cache` holds the keys and values of `ids`."""
+    """A text that the model has read: `state` is what it remembers of `ids`."""
 
     ids: list[int]
-    cache: Any
+    state: Any
     is_running: bool = True
     is_whole: bool = True
     """Whether every layer has read the same; a pass that failed may have stopped between two."""
-
-    @property
-    def num_bytes(self) -> int:
-        tensors = [tensor for layer in self.cache.layers for tensor in (layer.keys, layer.values) if tensor is not None]
-        return sum(tensor.nbytes for tensor in tensors)
 
 
 class Decoder:
@@ -59,15 +54,11 @@ class Decoder:
 
     def __init__(self, model: Any, *, kept_bytes: int = _KEPT_BYTES) -> None:
         self.model = model
-        self.device = model.device
         self.kept_bytes = kept_bytes
         self.num_passes = 0
         self._lock = _lock_of(model)
-        self._takes_part = "logits_to_keep" in inspect.signature(model.forward).parameters
-        self._read: list[_Read] = []
-        layers = DynamicCache(config=model.config).layers
-        # Such a cache can be cut at any place as long as it keeps every key; that of a recurrent model cannot.
-        self._is_croppable = all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers)
+        self._passes = Passes(model)
+        self._texts: list[_Read] = []
 
     @contextmanager
     def reading(self, ids: Sequence[int]) -> Iterator[Decoding]:
@@ -78,53 +69,58 @@ class Decoder:
         finally:
             self._keep(read)
 
-    def forward(self, ids: Sequence[int], read: _Read) -> torch.Tensor:
-        """Read `ids` after what was read, and return the logits of the next token, of shape (vocabulary,)."""
+    def forward(self, ids: Sequence[int], read: _Read) -> tuple[torch.Tensor, int]:
+        """Read on in the text `ids`; return the logits after what is read by then, and how much that is."""
         with self._lock, torch.inference_mode():
-            tokens = torch.tensor([list(ids)], device=self.device)
+            if self._passes.outgrows(len(read.ids), len(ids)):
+                read.ids, read.state = [], self._passes.empty()
+            num_before = len(read.ids)
+            # What cannot be cut cannot be read in pieces either without a difference.
+            end = num_before + _CHUNK if self._passes.is_croppable(len(ids)) else len(ids)
+            piece = list(ids[num_before:end])
             read.is_whole = False
-            output = self.model(
-                input_ids=tokens,
-                past_key_values=read.cache,
-                use_cache=True,
-                **({"logits_to_keep": 1} if self._takes_part else {}),
-            )
+            logits, state = self._passes.run(piece, read.state, num_before)
             read.is_whole = True
-            read.ids += ids
+            if self._passes.remembers:
+                read.ids += piece
+                read.state = state
             self.num_passes += 1
-            logits: torch.Tensor = output.logits[0, -1]
-            return logits
+            return logits, num_before + len(piece)
 
     def _begin(self, ids: Sequence[int]) -> _Read:
-        if not self._is_croppable:
-            return _Read([], DynamicCache(config=self.model.config))
+        if not self._passes.is_croppable(len(ids)):
+            return _Read([], self._passes.empty())
         with self._lock:
-            best = max(self._read, key=lambda read: _num_common(read.ids, ids), default=None)
+            texts = [read for read in self._texts if self._passes.is_croppable(len(read.ids))]
+            best = max(texts, key=lambda read: _num_common(read.ids, ids), default=None)
             # The last token is always read, because its logits are asked for.
             num_common = 0 if best is None else min(_num_common(best.ids, ids), len(ids) - 1)
-            if best is None or not num_common:
-                found = _Read([], DynamicCache())
-            elif best.is_running:
-                # The reply that wrote it may still be on its way out, or may go on another way.
-                data = [
-                    (layer.keys[..., :num_common, :], layer.values[..., :num_common, :]) for layer in best.cache.layers
-                ]
-                found = _Read(best.ids[:num_common], DynamicCache(data))
-            else:
-                self._read.remove(best)
-                best.cache.crop(num_common - len(best.ids))
-                found = _Read(best.ids[:num_common], best.cache)
-            self._read.append(found)
+            found = self._beginning(best, num_common) if best is not None and num_common else None
+            found = found or _Read([], self._passes.empty())
+            self._texts.append(found)
             return found
+
+    def _beginning(self, read: _Read, length: int) -> _Read:
+        # A running text may still be on its way out, or may go on another way. And what has hardly more than the
+        # start of every conversation in common with this one is worth more as it is.
+        if read.is_running or length < len(read.ids) // 2:
+            return _Read(read.ids[:length], first(read.state, length))
+        self._texts.remove(read)
+        read.state.crop(length - len(read.ids))
+        return _Read(read.ids[:length], read.state)
 
     def _keep(self, read: _Read) -> None:
         with self._lock:
             read.is_running = False
-            if not read.is_whole and read in self._read:
-                self._read.remove(read)
-            kept = [other for other in self._read if not other.is_running]
-            while kept and sum(other.num_bytes for other in kept) > self.kept_bytes:
-                self._read.remove(kept.pop(0))
+            if read not in self._texts:
+                return
+            self._texts.remove(read)
+            if read.is_whole and read.ids and self._passes.is_croppable(len(read.ids)):
+                # Behind all others: the one that was read last goes last.
+                self._texts.append(read)
+            kept = [other for other in self._texts if not other.is_running]
+            while len(kept) > _KEPT_TEXTS or sum(num_bytes(other.state) for other in kept) > self.kept_bytes:
+                self._texts.remove(kept.pop(0))
 
 
 @dataclass
@@ -143,16 +139,14 @@ class Decoding:
 
     def next(self, choose: Choose, *, stopped: threading.Event | None = None) -> int:
         """Return the next token; raises `StoppedError` between two passes once `stopped` is set."""
-        while True:
+        num_read = 0
+        while num_read < len(self._ids):
             if stopped is not None and stopped.is_set():
                 raise StoppedError
-            start = len(self._read.ids)
-            piece = self._ids[start : start + _CHUNK]
-            logits = self._decoder.forward(piece, self._read)
-            if start + len(piece) == len(self._ids):
-                token = choose(logits, self._ids)
-                self._ids.append(token)
-                return token
+            logits, num_read = self._decoder.forward(self._ids, self._read)
+        token = choose(logits, self._ids)
+        self._ids.append(token)
+        return token
 
 
 def _lock_of(model: Any) -> threading.Lock:

@@ -6,6 +6,7 @@ Weights come from safetensors files only, and no code of a checkpoint is ever ru
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,15 @@ from stream_aligner_lc.errors import ConfigurationError
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "tekken.json")
 _SINGLE = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
+_SMALL = ("generation_config.json", "tokenizer_config.json")
+# Many of these load as if they wrote text, with a head that was trained for something else.
+_OTHER_HEAD = re.compile(
+    r"For(MaskedLM|\w*Classification|QuestionAnswering|MultipleChoice|\w*PreTraining|RewardModel)$"
+)
 PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 """What is fetched of a repository on the hub."""
+UNWANTED = ["original/*", "consolidated*", "onnx/*", "openvino/*"]
+"""What matches these patterns and is the same weights once more."""
 
 
 def as_folder(source: str) -> Path | None:
@@ -27,7 +35,7 @@ def as_folder(source: str) -> Path | None:
     if source.strip() and folder.is_dir():
         check_folder(folder)
         return folder
-    if folder.exists():
+    if source.strip() and folder.exists():
         raise ConfigurationError(f"{source!r} is a file. Give the folder that holds config.json and the weights.")
     is_id = len(Path(source).parts) <= 2 and not source.startswith((".", "/", "~")) and "\\" not in source
     if is_id and source.strip():
@@ -40,36 +48,32 @@ def as_folder(source: str) -> Path | None:
 
 def check_folder(folder: Path) -> None:
     """Raise `ConfigurationError` that names what is missing, unless `folder` holds a model and its tokenizer."""
+    # With a configuration beside it, transformers would load the base that it names.
+    if (folder / "adapter_config.json").is_file():
+        raise ConfigurationError(
+            f"{str(folder)!r} holds an adapter (adapter_config.json), not a whole model. Merge it into its base model "
+            "first: `PeftModel.from_pretrained(base, folder).merge_and_unload().save_pretrained(...)`."
+        )
     if not (folder / "config.json").is_file():
-        if (folder / "adapter_config.json").is_file():
-            raise ConfigurationError(
-                f"{str(folder)!r} holds an adapter, not a whole model. Merge it into its base model first: "
-                "`PeftModel.from_pretrained(base, folder).merge_and_unload().save_pretrained(...)`."
-            )
         raise ConfigurationError(
             f"{str(folder)!r} is no model: there is no file config.json in that folder. "
             "Give the path of a folder saved by `save_pretrained`."
         )
     _check_config(folder)
     _check_tokenizer(folder)
+    for name in _SMALL:
+        if (folder / name).is_file():
+            read_json(folder / name)
     for file in weight_files(folder):
         _check_weights(file)
 
 
 def weight_files(folder: Path) -> list[Path]:
     """Return the safetensors files of a model folder; raises `ConfigurationError` if some are missing."""
-    index = folder / _INDEX
-    names = [_SINGLE]
-    if index.is_file():
-        names = sorted(set(_read(index).get("weight_map", {}).values()))
-    missing = [name for name in names if not (folder / name).is_file()]
-    if not missing and names:
-        return [folder / name for name in names]
-    if index.is_file():
-        raise ConfigurationError(
-            f"{str(folder)!r} lacks {len(missing)} of {len(names)} weight files: {', '.join(missing[:3])}. "
-            "Copy or download the folder again."
-        )
+    if (folder / _SINGLE).is_file():
+        return [folder / _SINGLE]
+    if (folder / _INDEX).is_file():
+        return _shards(folder)
     others = sorted(file.name for pattern in ("*.bin", "*.pt", "*.pth", "*.gguf") for file in folder.glob(pattern))
     if others:
         raise ConfigurationError(
@@ -82,8 +86,42 @@ def weight_files(folder: Path) -> list[Path]:
     )
 
 
+def read_json(file: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; raises `ConfigurationError` if there is none."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as fault:
+        raise ConfigurationError(f"{str(file)!r} is no JSON: {fault}. Copy or download it again.") from fault
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{str(file)!r} holds no JSON object. Copy or download it again.")
+    return content
+
+
+def _shards(folder: Path) -> list[Path]:
+    index = read_json(folder / _INDEX).get("weight_map")
+    names = sorted(set(index.values())) if isinstance(index, dict) else []
+    # A folder's weights are in the folder.
+    if not names or any(not isinstance(name, str) or Path(name).name != name for name in names):
+        raise ConfigurationError(
+            f"{str(folder / _INDEX)!r} does not name the weight files beside it. Copy or download the folder again."
+        )
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise ConfigurationError(
+            f"{str(folder)!r} lacks {len(missing)} of {len(names)} weight files: {', '.join(missing[:3])}. "
+            "Copy or download the folder again."
+        )
+    return [folder / name for name in names]
+
+
 def _check_config(folder: Path) -> None:
-    config = _read(folder / "config.json")
+    config = read_json(folder / "config.json")
+    others = [name for name in config.get("architectures") or () if _OTHER_HEAD.search(str(name))]
+    if others or config.get("is_encoder_decoder"):
+        raise ConfigurationError(
+            f"{str(folder)!r} is no causal language model, but {others[0] if others else 'an encoder and a decoder'}. "
+            "Use a model that was trained to go on with a text, such as a chat model."
+        )
     if "model_type" in config:
         return
     if "auto_map" in config:
@@ -113,13 +151,3 @@ def _check_weights(file: Path) -> None:
     length = int.from_bytes(start[:8], "little")
     if len(start) < 8 or length + 8 > file.stat().st_size:
         raise ConfigurationError(f"{str(file)!r} is cut off or no safetensors file. Copy or download it again.")
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as fault:
-        raise ConfigurationError(f"{str(file)!r} is no JSON: {fault}. Copy or download it again.") from fault
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"{str(file)!r} holds no JSON object. Copy or download it again.")
-    return content

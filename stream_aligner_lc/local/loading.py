@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import GatedRepoError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+import transformers
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 from safetensors import SafetensorError, safe_open
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from stream_aligner_lc.errors import ConfigurationError
-from stream_aligner_lc.local.folders import PATTERNS, check_folder, weight_files
+from stream_aligner_lc.local.folders import PATTERNS, UNWANTED, check_folder, read_json, weight_files
 
 _WORTH_A_BAR = 200_000_000
+# The base of whatever HTTP client that version of the hub's library is built on.
+_HTTPError: type[Exception] = HfHubHTTPError.__bases__[0]
 
 
 def load(source: str, folder: Path | None, *, device: str, dtype: str, revision: str | None) -> tuple[Any, Any]:
     """Return the model, ready to run, and its tokenizer; raises `ConfigurationError` with the way out."""
     folder = folder or fetch(source, revision)
+    check_kind(folder)
     place = choose_device(device)
     kind = choose_dtype(dtype, place)
     check_memory(folder, place, kind)
@@ -38,23 +43,70 @@ def load(source: str, folder: Path | None, *, device: str, dtype: str, revision:
                 trust_remote_code=False,
                 local_files_only=True,
                 output_loading_info=True,
+                # Reported, and refused below in words of its own.
+                ignore_mismatched_sizes=True,
             )
         model, report = loaded
         model = model.to(place).eval()
     except (torch.OutOfMemoryError, MemoryError) as fault:
         raise ConfigurationError(f"{_too_large(source, place)} It said: {fault}") from fault
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as fault:
+    except ImportError as fault:
+        raise ConfigurationError(f"{source!r} needs a package that is not installed: {fault}") from fault
+    except Exception as fault:
+        # A file can be broken in any way, and transformers then raises anything.
         raise ConfigurationError(
-            f"{source!r} could not be loaded by transformers: {fault} Save it with `save_pretrained` by a version "
-            "that knows it, and see that the files are whole."
+            f"{source!r} could not be loaded by transformers {transformers.__version__}: {type(fault).__name__}: "
+            f"{fault} See that its files are whole, or `save_pretrained` it anew."
         ) from fault
+    _check_report(source, model, report)
+    _check_vocabulary(source, model, tokenizer)
+    return model, tokenizer
+
+
+def check_kind(folder: Path) -> None:
+    """Raise `ConfigurationError` unless `transformers` knows the model, as one that goes on with a text."""
+    config = read_json(folder / "config.json")
+    kind = config["model_type"]
+    if kind not in CONFIG_MAPPING and "auto_map" in config:
+        raise ConfigurationError(
+            f"{str(folder)!r} needs code of its own, and code of a checkpoint is never run. "
+            "Use a model that `transformers` knows."
+        )
+    if kind not in CONFIG_MAPPING:
+        raise ConfigurationError(
+            f"{str(folder)!r} is of the type {kind!r}, which transformers {transformers.__version__} does not know. "
+            "A newer version may: pip install -U transformers."
+        )
+    if CONFIG_MAPPING[kind] not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ConfigurationError(
+            f"{str(folder)!r} is no causal language model, but of the type {kind!r}. "
+            "Use a model that was trained to go on with a text, such as a chat model."
+        )
+
+
+def _check_report(source: str, model: Any, report: Mapping[str, Any]) -> None:
+    way_out = "Its config.json and its weights do not belong together, or it is no causal language model."
     if missing := sorted(report["missing_keys"]):
         raise ConfigurationError(
             f"{source!r} lacks {len(missing)} of the weights of {type(model).__name__}, such as {missing[0]!r}, "
-            "which would be random. Its config.json and its weights do not belong together, or it is no causal "
-            "language model."
+            f"which would be random. {way_out}"
         )
-    return model, tokenizer
+    if mismatched := sorted(report["mismatched_keys"]):
+        name, there, wanted = mismatched[0]
+        raise ConfigurationError(
+            f"{source!r} has {len(mismatched)} weights of another size than its config.json says, such as {name!r} "
+            f"with {tuple(there)} where it says {tuple(wanted)}. {way_out}"
+        )
+
+
+def _check_vocabulary(source: str, model: Any, tokenizer: Any) -> None:
+    # Of added tokens a few may be without a row, such as those for images.
+    rows = model.get_input_embeddings().num_embeddings
+    if tokenizer.vocab_size > rows:
+        raise ConfigurationError(
+            f"The tokenizer of {source!r} has {tokenizer.vocab_size} tokens, and its model knows {rows}. "
+            "They do not belong together: save the model's own tokenizer beside it."
+        )
 
 
 @contextmanager
@@ -73,7 +125,16 @@ def _quiet(num_bytes: int) -> Iterator[None]:
 def fetch(source: str, revision: str | None) -> Path:
     """Return the folder of a hub repository, downloaded if it is not in the cache: safetensors, no code."""
     try:
-        folder = Path(snapshot_download(source, revision=revision, allow_patterns=PATTERNS))
+        unreachable = _unreachable(source, revision)
+        folder = Path(
+            snapshot_download(
+                source,
+                revision=revision,
+                allow_patterns=PATTERNS,
+                ignore_patterns=UNWANTED,
+                local_files_only=unreachable is not None,
+            )
+        )
     except GatedRepoError as fault:
         raise ConfigurationError(
             f"{source!r} asks for an agreement. Accept it on its page and log in with `hf auth login`."
@@ -82,13 +143,29 @@ def fetch(source: str, revision: str | None) -> Path:
         raise ConfigurationError(
             f"There is no folder and no hub repository {source!r}. Check the name; a private one needs `hf auth login`."
         ) from fault
-    except (LocalEntryNotFoundError, OSError) as fault:
+    except (_HTTPError, OSError) as fault:
+        wanted = f"{source!r}" if revision is None else f"{source!r} at revision {revision!r}"
+        why = unreachable or fault
         raise ConfigurationError(
-            f"There is no folder {source!r}, and as a hub repository it is neither in the cache nor can it be fetched: "
-            f"{fault} Go online, or give the path of a folder."
+            f"There is no folder {wanted}, and as a hub repository it is neither in the cache nor can it be fetched: "
+            f"{type(why).__name__}: {str(why).partition(chr(10))[0]} Go online, or give the path of a folder."
         ) from fault
-    check_folder(folder)
+    try:
+        check_folder(folder)
+    except ConfigurationError as fault:
+        raise ConfigurationError(f"The hub repository {source!r} cannot be used: {fault}") from fault
     return folder
+
+
+def _unreachable(source: str, revision: str | None) -> Exception | None:
+    """Return why the hub does not answer, None if it does. Asked before a download, which would wait for ever."""
+    try:
+        HfApi().model_info(source, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT)
+    except HfHubHTTPError:
+        return None
+    except (_HTTPError, OSError) as fault:
+        return fault
+    return None
 
 
 def choose_device(device: str) -> torch.device:
@@ -99,7 +176,8 @@ def choose_device(device: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-        torch.empty(1, device=chosen)
+        # Nothing can be read from a device that only pretends.
+        torch.empty(1, device=chosen).tolist()
     except (RuntimeError, AssertionError, NotImplementedError) as fault:
         there = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
         there += ["mps"] if torch.backends.mps.is_available() else []
@@ -135,8 +213,13 @@ def num_weights(folder: Path) -> int:
     """Return how many numbers the weights of a model folder hold, read from the files' headers."""
     total = 0
     for file in weight_files(folder):
-        with safe_open(file, "pt") as weights:
-            total += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
+        try:
+            with safe_open(file, "pt") as weights:
+                total += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
+        except SafetensorError as fault:
+            raise ConfigurationError(
+                f"{str(file)!r} is cut off or broken: {fault}. Copy or download it again."
+            ) from fault
     return total
 
 

@@ -10,8 +10,10 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from reprlib import repr as brief
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.local.folders import as_folder
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from stream_aligner_lc.local.decoding import Decoder
     from stream_aligner_lc.local.encoding import Encoder
 
+_shared: WeakValueDictionary[tuple[str, str], LocalModel] = WeakValueDictionary()
 _DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
 
 
@@ -56,7 +59,7 @@ class LocalModel:
     ) -> None:
         if not isinstance(source, str | os.PathLike):
             raise ConfigurationError(
-                f"The model must be the path of a folder or a hub id, got {source!r} ({type(source).__name__}). "
+                f"The model must be the path of a folder or a hub id, got {brief(source)} ({type(source).__name__}). "
                 "A model that is loaded already is passed to `from_model(model, tokenizer)`."
             )
         dtype = str(dtype).removeprefix("torch.")
@@ -69,7 +72,7 @@ class LocalModel:
         self.chat_template = chat_template
         self.folder: Path | None = as_folder(self.source)
         self.name = _name(self.source)
-        self.identity = repr((str(self.folder or self.source), revision, dtype, chat_template))
+        self.identity = repr((_place(self.folder) or self.source, revision, dtype, chat_template))
         """What tells its answers from another model's."""
         self._loaded: Loaded | None = None
         self._lock = threading.Lock()
@@ -94,6 +97,17 @@ class LocalModel:
             return self._loaded
 
 
+def shared(
+    source: str | os.PathLike[str], *, device: str, dtype: str, revision: str | None, chat_template: str | None = None
+) -> LocalModel:
+    """Return the model of that name that somebody holds already, else a new one.
+
+    LangChain builds a model anew for every setting that is configured at run time; its weights are loaded once.
+    """
+    made = LocalModel(source, device=device, dtype=dtype, revision=revision, chat_template=chat_template)
+    return _shared.setdefault((made.identity, made.device), made)
+
+
 def _loader() -> Callable[..., tuple[Any, Any]]:
     try:
         # torch and transformers take seconds to import, and not everyone has them.
@@ -102,11 +116,16 @@ def _loader() -> Callable[..., tuple[Any, Any]]:
         raise ConfigurationError(
             f"A local model needs {fault.name}, which is not installed: pip install 'stream-aligner-lc[local]'."
         ) from fault
+    except ImportError as fault:
+        raise ConfigurationError(
+            f"A local model needs other versions than those installed: {fault}. "
+            "pip install -U 'stream-aligner-lc[local]'."
+        ) from fault
     return load
 
 
 class GivenModel(LocalModel):
-    """A model and a tokenizer that are loaded already."""
+    """A model and a tokenizer that are loaded already; the model is put into its `eval` mode."""
 
     def __init__(self, model: Any, tokenizer: Any, *, chat_template: str | None = None) -> None:
         self.source = str(getattr(model, "name_or_path", "") or type(model).__name__)
@@ -116,7 +135,8 @@ class GivenModel(LocalModel):
         # Nothing tells what its weights are, so it is itself alone.
         self.identity = f"{self.source}:{uuid4().hex}"
         self._lock = threading.Lock()
-        self._loaded = _equipped(model, tokenizer, chat_template)
+        # Dropout would make greedy replies random.
+        self._loaded = _equipped(model.eval(), tokenizer, chat_template)
 
 
 def _equipped(model: Any, tokenizer: Any, chat_template: str | None) -> Loaded:
@@ -128,6 +148,13 @@ def _equipped(model: Any, tokenizer: Any, chat_template: str | None) -> Loaded:
     ends = {*(configured if isinstance(configured, list) else [configured]), encoder.end_of_turn}
     max_tokens = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return Loaded(model, encoder, Decoder(model), frozenset(end for end in ends if end is not None), max_tokens)
+
+
+def _place(folder: Path | None) -> tuple[str, int] | None:
+    """Return where a folder is, and when its newest file was written: a model may be trained again in place."""
+    if folder is None:
+        return None
+    return str(folder.resolve()), max(file.stat().st_mtime_ns for file in folder.iterdir())
 
 
 def _name(source: str) -> str:

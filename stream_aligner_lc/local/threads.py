@@ -11,13 +11,15 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 _OVER = object()
+CLOSE_SECONDS = 1.0
+"""How long whoever closes waits for the item that is being made: loading a model can take minutes."""
 
 
 async def in_thread(make: Callable[[threading.Event], Generator[T]], *, name: str) -> AsyncIterator[T]:
     """Yield what the generator made by `make(stopped)` yields, one item a request: it never runs ahead.
 
     However the iteration ends, `stopped` is set, the generator is closed in its own thread, and the thread has
-    ended. An item that is being made cannot be interrupted, and is waited for.
+    nothing left to do. An item that is being made cannot be interrupted, and is waited for, for a bounded time.
     """
     loop = asyncio.get_running_loop()
     context = contextvars.copy_context()
@@ -34,8 +36,7 @@ async def in_thread(make: Callable[[threading.Event], Generator[T]], *, name: st
     finally:
         stopped.set()
         closed = pool.submit(items.close)
-        try:
-            await asyncio.wrap_future(closed)
-        finally:
-            # Waiting for a thread that has nothing left to do takes no time that a loop would miss.
-            pool.shutdown(wait=closed.done())
+        # It ends after that. To join it would block the loop, if only for an instant.
+        pool.shutdown(wait=False)
+        # What stops the waiting never stops the closing.
+        await asyncio.wait([asyncio.wrap_future(closed)], timeout=CLOSE_SECONDS)

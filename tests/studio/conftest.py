@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from langgraph_sdk import get_client, get_sync_client
 
-from stream_aligner_lc.sums.problems import problems
-from stream_aligner_lc.sums.rows import slip
+from stream_aligner_lc.sums import pair
+from stream_aligner_lc.sums.problems import answer_of, problems
 from tests.continuation.loopback import LoopbackProvider
 from tests.leaks.probes import DRAFT
 from tests.studio.reading import asking, every_stream
@@ -19,7 +19,8 @@ DOUBLES = ("aligned", "outer", "as_model", "slow", "provider", "pair_as_model")
 @pytest.fixture(scope="session")
 def problem():
     """What the bundled pair is asked: something that its upstream gets wrong."""
-    return next(each for each in problems(50, seed=0) if _is_hard(each))
+    upstream = pair.upstream()
+    return next(each for each in problems(50, seed=0) if answer_of(upstream.invoke(each.question).text) != each.answer)
 
 
 @pytest.fixture(scope="session")
@@ -50,8 +51,3 @@ def streams(server):
 def _first_run(server, question):
     with get_sync_client(url=server.url) as client:
         return client.runs.wait(None, "sums", input=asking(question), raise_error=False)
-
-
-def _is_hard(problem):
-    steps = zip(problem.values, problem.changes, strict=False)
-    return any(slip(before, change) != before + change for before, change in steps)
