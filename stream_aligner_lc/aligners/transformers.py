@@ -77,18 +77,30 @@ class TransformersAligner(Aligner):
         return self
 
     def invoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
-        """Correct one draft."""
-        with self._stoppable(input) as stopped:
-            return self._correct(input, stopped)
+        """Correct one draft, as a run of its own for those who trace."""
+
+        def correct(_: Any) -> Correction:
+            with self._stoppable(input) as stopped:
+                return self._correct(input, stopped)
+
+        told: Any = input.as_dict()
+        correction: Correction = self._call_with_config(correct, told, config)
+        return correction
 
     async def ainvoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
         """Correct one draft in a thread, which stops after its next token when this is cancelled."""
-        with self._stoppable(input) as stopped:
-            try:
-                return await run_in_executor(None, self._correct, input, stopped)
-            except asyncio.CancelledError:
-                stopped.set()
-                raise
+
+        async def correct(_: Any) -> Correction:
+            with self._stoppable(input) as stopped:
+                try:
+                    return await run_in_executor(None, self._correct, input, stopped)
+                except asyncio.CancelledError:
+                    stopped.set()
+                    raise
+
+        told: Any = input.as_dict()
+        correction: Correction = await self._acall_with_config(correct, told, config)
+        return correction
 
     def cancel(self, draft: Draft) -> None:
         """Have the decoding of `draft` stopped after its next token."""

@@ -50,7 +50,7 @@ class Quiet:
             assert time.perf_counter() < end, left
             time.sleep(0.001)
 
-    def check(self, watch, *, after, grace=0.05, seconds=0.1):
+    def check(self, watch, *, after, grace=0.05, seconds=0.06):
         """`after` is how many passes there had been when it was left: one more may have been under way."""
         time.sleep(grace)
         assert watch.count <= after + 1
@@ -178,11 +178,15 @@ ALEAVE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("leave", ALEAVE)
-@pytest.mark.parametrize("kind", ENDLESS)
+@pytest.mark.parametrize(
+    ("kind", "leave"),
+    [
+        *((kind, leave) for kind in ENDLESS[:2] for leave in ALEAVE),
+        # Nothing comes out of it before its end.
+        *((ENDLESS[2], leave) for leave in (aleave_by_cancel, aleave_by_cancelling_an_invoke, aleave_by_timeout)),
+    ],
+)
 async def test_an_async_stream_that_is_left_stops(kind, leave, quiet):
-    if "no full stop" in kind and leave in (aleave_by_aclose, aleave_by_break):
-        pytest.skip("nothing comes out of it before its end")
     endless = Endless(kind)
     await leave(endless.chat)
     after = endless.watch.count
@@ -260,7 +264,7 @@ async def test_a_second_cancellation_does_not_leave_the_thread_behind(quiet):
 @pytest.mark.parametrize("kind", ["bare", "aligned"])
 def test_many_streams_opened_and_left_leave_nothing(kind, quiet):
     endless = Endless(kind, delay=0)
-    for number in range(30):
+    for number in range(20):
         stream = endless.chat.stream(f"How many are {number} and 4?")
         for _ in itertools.islice(stream, number % 4):
             pass
@@ -278,7 +282,7 @@ async def test_many_async_streams_opened_and_left_leave_nothing(kind, quiet):
         async with aclosing(endless.chat.astream(f"How many are {number} and 4?")) as stream:
             await read_some(stream, 1 + number % 4)
 
-    for number in range(10):
+    for number in range(6):
         await asyncio.gather(*(one(3 * number + other) for other in range(3)))
     await asyncio.sleep(0.1)
     assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -303,7 +307,7 @@ async def test_a_failing_model_leaves_no_thread_and_says_why(quiet):
 
 @pytest.mark.parametrize("kind", ["bare", "aligned"])
 async def test_the_event_loop_turns_while_a_slow_model_decodes(kind):
-    endless = Endless(kind, delay=0.4)
+    endless = Endless(kind, delay=0.3)
     gaps, last = [], time.perf_counter()
 
     async def tick():
@@ -315,11 +319,11 @@ async def test_the_event_loop_turns_while_a_slow_model_decodes(kind):
 
     ticking = asyncio.create_task(tick())
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.9):
+        async with asyncio.timeout(0.65):
             await endless.chat.ainvoke(QUESTION)
     ticking.cancel()
     assert len(gaps) > 20
-    assert max(gaps) < 0.3
+    assert max(gaps) < 0.25
 
 
 @pytest.mark.parametrize("kind", ["bare", "aligned"])

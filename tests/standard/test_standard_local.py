@@ -21,10 +21,14 @@ class Local:
     """A model in a folder for the tests of the constructor, one that speaks for those of its replies."""
 
     returns_usage_metadata = True
-    supported_usage_metadata_details = {"invoke": ["cache_read_input"], "stream": ["cache_read_input"]}
     # LangChain has no way of asking a model for fewer tools.
     has_tool_calling = False
     has_structured_output = False
+
+    @property
+    def supported_usage_metadata_details(self) -> dict[str, list[str]]:
+        """Return that what was reused is reported."""
+        return {"invoke": ["cache_read_input"], "stream": ["cache_read_input"]}
 
     @property
     def standard_chat_model_params(self) -> dict[str, Any]:

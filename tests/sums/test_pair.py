@@ -1,7 +1,10 @@
 """The bundled pair: small, safe to load, and worth having."""
 
+from collections import Counter
+
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.tracers.base import BaseTracer
 from langgraph.graph import START, MessagesState, StateGraph
 
 from stream_aligner_lc import Draft, StreamAlignedChat, build_graph
@@ -99,3 +102,30 @@ async def test_the_reply_is_the_same_in_async_code(upstream, aligner):
         said = llm.invoke(problem.question).text
         assert (await llm.ainvoke(problem.question)).text == said
         assert (await graph.ainvoke({"messages": [HumanMessage(problem.question)]}))["messages"][-1].text == said
+
+
+class Names(BaseTracer):
+    """Remember the names of all runs under one."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = Counter()
+
+    def _persist_run(self, run):
+        self._count(run)
+
+    def _count(self, run):
+        self.names[run.name] += 1
+        for child in run.child_runs:
+            self._count(child)
+
+
+async def test_who_traces_sees_both_models_and_who_reads_events_sees_neither(upstream, aligner):
+    traced, graph = Names(), build_graph(upstream, aligner)
+    asked = {"messages": [HumanMessage(problems(1, seed=3)[0].question)]}
+    graph.invoke(asked, {"callbacks": [traced]})
+    assert traced.names["ChatTransformers"] >= 1
+    assert traced.names["sums-aligner"] == traced.names["aligner"] >= 3
+    seen = {event["name"] async for event in graph.astream_events(asked, version="v2")}
+    assert "aligner" in seen
+    assert not {"ChatTransformers", "sums-aligner"} & seen
