@@ -10,7 +10,7 @@ demo: $(STAMP)  ## Two small models on sums: one makes mistakes, the other corre
 	$(BIN)/python -m stream_aligner_lc demo
 
 test: $(STAMP)  ## Create .venv with everything the tests need, and run them.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(STAMP)  ## Lint, formatting and strict types.
 	$(BIN)/ruff check .

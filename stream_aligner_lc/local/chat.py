@@ -204,7 +204,13 @@ class ChatTransformers(Settings, BaseChatModel):
         turns = as_turns(messages)
         if goes_on is None:
             goes_on = turns[-1].role == "assistant"
-        return loaded.encoder.conversation(turns, goes_on=goes_on)
+        ids = loaded.encoder.conversation(turns, goes_on=goes_on)
+        if not ids:
+            raise ConfigurationError(
+                f"The chat template of {self._local.name!r} makes nothing of these messages. Say something in them, or "
+                "pass another `chat_template`."
+            )
+        return ids
 
 
 def _choice(loaded: Loaded, settings: Settings, num_tokens: int) -> Choose:

@@ -54,6 +54,7 @@ class Decoder:
 
     def __init__(self, model: Any, *, kept_bytes: int = _KEPT_BYTES) -> None:
         self.model = model
+        self.device = model.device
         self.kept_bytes = kept_bytes
         self.num_passes = 0
         self._lock = _lock_of(model)

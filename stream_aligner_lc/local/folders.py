@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +33,16 @@ def as_folder(source: str) -> Path | None:
     Raises `ConfigurationError` if it is neither, or a folder that is no model.
     """
     folder = Path(source).expanduser()
-    if source.strip() and folder.is_dir():
+    if source.strip() and _is_there(folder, Path.is_dir):
         check_folder(folder)
         return folder
-    if source.strip() and folder.exists():
+    if source.strip() and _is_there(folder, Path.exists):
         raise ConfigurationError(f"{source!r} is a file. Give the folder that holds config.json and the weights.")
     is_id = len(Path(source).parts) <= 2 and not source.startswith((".", "/", "~")) and "\\" not in source
     if is_id and source.strip():
         return None
     raise ConfigurationError(
-        f"There is no folder {source!r}. Give the path of a folder saved by `save_pretrained`, or the id of a "
+        f"There is no folder {brief(source)}. Give the path of a folder saved by `save_pretrained`, or the id of a "
         "repository on the hub, such as 'organisation/name'."
     )
 
@@ -92,9 +93,24 @@ def read_json(file: Path) -> dict[str, Any]:
         content = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as fault:
         raise ConfigurationError(f"{str(file)!r} is no JSON: {fault}. Copy or download it again.") from fault
+    except OSError as fault:
+        raise ConfigurationError(f"{str(file)!r} cannot be read: {fault.strerror}. See who owns it.") from fault
     if not isinstance(content, dict):
         raise ConfigurationError(f"{str(file)!r} holds no JSON object. Copy or download it again.")
     return content
+
+
+def brief(source: str) -> str:
+    """Show a name as it is, and what is too long to be one by its start: somebody may have passed a prompt."""
+    return repr(source) if len(source) <= 300 else f"{source[:300]!r}..."
+
+
+def _is_there(folder: Path, test: Callable[[Path], bool]) -> bool:
+    try:
+        return test(folder)
+    except OSError:
+        # No name of a file is so long.
+        return False
 
 
 def _shards(folder: Path) -> list[Path]:

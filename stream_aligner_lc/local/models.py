@@ -1,7 +1,7 @@
 """A model of `transformers` and its tokenizer, named at once and loaded when it is first needed.
 
-Importing this imports neither torch nor transformers: a server names its models in its event loop, and loads them in
-a thread.
+Importing this imports neither torch nor transformers. To name a model reads a few small files, so that what is wrong
+shows at once; to load it takes seconds. A server names its models when it starts, and they are loaded in a thread.
 """
 
 from __future__ import annotations
@@ -145,6 +145,8 @@ def _equipped(model: Any, tokenizer: Any, chat_template: str | None) -> Loaded:
 
     encoder = Encoder(tokenizer, chat_template=chat_template)
     configured = model.generation_config.eos_token_id
+    if configured is None:
+        configured = tokenizer.eos_token_id
     ends = {*(configured if isinstance(configured, list) else [configured]), encoder.end_of_turn}
     max_tokens = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return Loaded(model, encoder, Decoder(model), frozenset(end for end in ends if end is not None), max_tokens)
@@ -154,7 +156,7 @@ def _place(folder: Path | None) -> tuple[str, int] | None:
     """Return where a folder is, and when its newest file was written: a model may be trained again in place."""
     if folder is None:
         return None
-    return str(folder.resolve()), max(file.stat().st_mtime_ns for file in folder.iterdir())
+    return str(folder.resolve()), max(file.stat().st_mtime_ns for file in folder.iterdir() if file.is_file())
 
 
 def _name(source: str) -> str:

@@ -297,6 +297,12 @@ def test_an_empty_conversation_is_refused(way):
 
 
 @both_colours
+def test_a_prompt_of_no_tokens_is_refused(way):
+    with pytest.raises(ConfigurationError, match="'SpeakingModel' makes nothing of these messages"):
+        way(speaker(chat_template="{{ messages[0].content }}"), "")
+
+
+@both_colours
 def test_unknown_settings_of_a_call_are_refused_by_name(way):
     with pytest.raises(ConfigurationError, match="does not know 'frequency_penalty' in a call"):
         way(speaker(), frequency_penalty=1)

@@ -101,6 +101,13 @@ def test_a_path_without_a_folder_is_an_error_at_once(source):
         LocalModel(source)
 
 
+def test_a_prompt_in_place_of_a_path_is_an_error_that_does_not_quote_all_of_it():
+    prompt = "Correct every sentence/claim/number. " * 500
+    with pytest.raises(ConfigurationError, match=r"There is no folder 'Correct every .*\.\.\.\. Give") as caught:
+        LocalModel(prompt)
+    assert len(str(caught.value)) < 600
+
+
 def test_what_is_no_path_is_an_error_that_names_from_model():
     with pytest.raises(ConfigurationError, match=r"got 7 \(int\).*from_model"):
         LocalModel(7)

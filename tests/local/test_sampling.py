@@ -17,7 +17,7 @@ from tests.local.small_models import generated, random_model
 CPU = torch.device("cpu")
 LOGITS = torch.tensor([2.0, 1.5, 1.0, 0.5, 0.0, -0.5, -1.0, -30.0])
 PROMPT = [3 + number * 37 % 89 for number in range(30)]
-DRAWS = 3000
+DRAWS = 2500
 
 
 def choice(*, seed=0, num_tokens=10, **config):

@@ -1,6 +1,7 @@
 """LangChain's standard unit and integration tests of a local model, bare and inside the loop: nothing is switched off
 that a model without tools, images or a provider's protocol could do."""
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -54,13 +55,17 @@ class TestLocalUnit(Local, ChatModelUnitTests):
         return ChatTransformers
 
 
+@cache
+def _answering() -> ChatTransformers:
+    model = SpeakingModel(saying(REPLY, REPLY))
+    return ChatTransformers.from_model(model, model.tokenizer)
+
+
 class _Speaking(ChatTransformers):
     """Answers anything, as LangChain's suite makes its models by their class."""
 
     def __init__(self, **options: Any) -> None:
-        model = SpeakingModel(saying(REPLY, REPLY))
-        given = ChatTransformers.from_model(model, model.tokenizer)
-        super().__init__(given.model, _local=given._local, **options)
+        super().__init__(_answering().model, _local=_answering()._local, **options)
 
 
 class TestLocalIntegration(Local, ChatModelIntegrationTests):
