@@ -68,7 +68,7 @@ def first_token(llm: ChatTransformers, messages: list[Any]) -> None:
 
 def forgetting(llm: ChatTransformers) -> ChatTransformers:
     """Have nothing kept of what was read."""
-    llm._local.load().decoder.kept_bytes = 0  # noqa: SLF001  # the comparison needs it off
+    llm._local.load().decoder.memory.kept_bytes = 0  # noqa: SLF001  # the comparison needs it off
     return llm
 
 

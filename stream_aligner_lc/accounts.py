@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +104,7 @@ def totals(progress: Progress, names: dict[str, str]) -> dict[str, Any]:
         },
         "aligner_tokens": progress["aligner_tokens"],
         "aligner_seconds": round(progress["aligner_seconds"], 6),
+        "aligner_effort": dict(progress["aligner_effort"]),
         "seconds": round(progress["seconds"], 6),
         "repeated_characters_cut": progress["overlap"],
         **names,
@@ -128,6 +129,11 @@ def record_of(
         "prefix_cut": answer.prefix_cut if answer else 0,
         "aligner_seconds": round(seconds, 6),
     }
+
+
+def add_counts(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    """Return the sums by name."""
+    return {name: counts.get(name, 0) + more.get(name, 0) for name in (*counts, *(more.keys() - counts.keys()))}
 
 
 def scaled_tokens(tokens: int, draft: str, text: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -61,14 +61,15 @@ class Correction:
 
     `text` equal to the draft's accepts it, an empty `text` removes it. `end` counts only where the sentence
     was changed, unless the loop was told `end_on_accept=True`. `tokens` is what the answer cost the aligner, read
-    and written, where that is known; `prefix_cut` is how many characters of the prefix had to be left out of a prompt
-    that was too long.
+    and written, where that is known, and `effort` counts what it took in more detail; `prefix_cut` is how many
+    characters of the prefix had to be left out of a prompt that was too long.
     """
 
     text: str
     end: bool = False
     tokens: int = field(default=0, compare=False)
     prefix_cut: int = field(default=0, compare=False)
+    effort: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, answer: object) -> Correction:

@@ -10,7 +10,16 @@ from typing import Any
 
 from langchain_core.messages import AIMessageChunk, BaseMessage
 
-from stream_aligner_lc.accounts import Terms, account, final_chunk, record_of, scaled_tokens, was_cut_off, whole_message
+from stream_aligner_lc.accounts import (
+    Terms,
+    account,
+    add_counts,
+    final_chunk,
+    record_of,
+    scaled_tokens,
+    was_cut_off,
+    whole_message,
+)
 from stream_aligner_lc.content import places_taken, text_chunk
 from stream_aligner_lc.continuation import join
 from stream_aligner_lc.corrections import Correction, Decision, Draft
@@ -114,7 +123,9 @@ class Ledger:
         self.num_settled += 1
         progress = self.progress
         progress["aligner_seconds"] += seconds
-        progress["aligner_tokens"] += answer.tokens if answer else 0
+        if answer:
+            progress["aligner_tokens"] += answer.tokens
+            progress["aligner_effort"] = add_counts(progress["aligner_effort"], answer.effort)
         self._note_verdict(piece, decision, answer, seconds=seconds)
         progress["removed_in_a_row"] = progress["removed_in_a_row"] + 1 if decision.verdict == "removed" else 0
         if decision.text:

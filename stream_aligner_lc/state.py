@@ -122,6 +122,8 @@ class Progress(TypedDict):
     metadata: dict[str, Any]
     aligner_tokens: int
     aligner_seconds: float
+    aligner_effort: dict[str, int]
+    """What the aligner counts beyond that: passes, drafted tokens, ..."""
     seconds: float
     """Wall time of the run that is writing the reply."""
     finish: str | None
@@ -219,6 +221,7 @@ def new_progress(messages: Sequence[BaseMessage]) -> Progress:
         metadata={},
         aligner_tokens=0,
         aligner_seconds=0.0,
+        aligner_effort={},
         seconds=0.0,
         finish=None,
     )

@@ -24,7 +24,7 @@ LAYERS = [
     {"corrections", "prompts", "options"},
     {"content", "continuation", "faults", "local"},
     {"state", "echo", "events", "isolation", "recorders"},
-    {"intake", "accounts", "aligners"},
+    {"intake", "accounts", "aligners", "training"},
     {"ledger"},
     {"readers", "testing", "sums"},
     {"upstream"},

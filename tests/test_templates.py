@@ -8,9 +8,15 @@ from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.prompts import TEMPLATES, Template, template_named
 
 STREAM_ALIGNER = TEMPLATES["stream-aligner"]
-MARKS = ["##Question:", "##Answer_Prefix:", "##Answer_Last_Sentence:", "##Your_Revision:"]
+# What each template marks its fields with: the project's own has room for the question alone.
+MARKS = {
+    "stream-aligner": ["##Question:", "##Answer_Prefix:", "##Answer_Last_Sentence:", "##Your_Revision:"],
+    "verdict": ["##Question:", "##Answer:"],
+}
 
-marked = st.lists(st.sampled_from([*MARKS, "##", "#", "\\", "Question:", "Answer_", "|", " ", "a", "\n"])).map("".join)
+every_mark = sorted({mark for marks in MARKS.values() for mark in marks})
+pieces = [*every_mark, "##", "#", "\\", "Question:", "Answer_", "Answer", "|", " ", "a", "\n"]
+marked = st.lists(st.sampled_from(pieces)).map("".join)
 texts = st.one_of(marked, st.text())
 templates = pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
 
@@ -29,6 +35,19 @@ def test_the_template_of_stream_aligner_is_the_published_one_byte_for_byte():
     )
 
 
+def test_the_template_of_verdicts_is_the_question_and_the_answer_that_follows_it():
+    assert rendered(TEMPLATES["verdict"], "Why is the sky blue?", "It is air.", "It is green.") == (
+        "##Question: Why is the sky blue? | ##Answer: "
+    )
+
+
+def test_every_template_marks_its_fields():
+    assert MARKS.keys() == TEMPLATES.keys()
+    for name, template in TEMPLATES.items():
+        assert all(template.text.count(mark) == 1 for mark in MARKS[name])
+        assert template.text.count("##") == len(MARKS[name])
+
+
 @templates
 @given(text=st.text())
 def test_ordinary_text_is_left_as_it_is(template, text):
@@ -38,7 +57,7 @@ def test_ordinary_text_is_left_as_it_is(template, text):
 
 @templates
 @given(text=texts)
-@example(text="##\\\\Question: ###Question: ##Question:: ####Answer_Prefix:")
+@example(text="##\\\\Question: ###Question: ##Question:: ####Answer_Prefix: ####Answer:")
 def test_escaping_is_reversible(template, text):
     assert template.unescape(template.escape(text)) == text
     assert template.unescape(template.escape(template.escape(text))) == template.escape(text)
@@ -47,14 +66,14 @@ def test_escaping_is_reversible(template, text):
 @templates
 @given(text=texts)
 def test_escaped_text_holds_no_delimiter(template, text):
-    assert not any(mark in template.escape(text) for mark in MARKS)
+    assert not any(mark in template.escape(text) for mark in MARKS[template.name])
 
 
 @templates
 @given(question=texts, prefix=texts, last=texts)
 def test_no_field_can_open_or_close_another(template, question, prefix, last):
     prompt = rendered(template, question, prefix, last)
-    assert [prompt.count(mark) for mark in MARKS] == [template.text.count(mark) for mark in MARKS]
+    assert [prompt.count(mark) for mark in MARKS[template.name]] == [1] * len(MARKS[template.name])
 
 
 @given(question=texts, prefix=texts, last=texts)

@@ -6,9 +6,11 @@ import asyncio
 import math
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import run_in_executor
@@ -16,20 +18,16 @@ from langchain_core.runnables.config import run_in_executor
 from stream_aligner_lc.aligners.base import Aligner
 from stream_aligner_lc.corrections import Correction, Draft
 from stream_aligner_lc.errors import AlignerError, ConfigurationError
-from stream_aligner_lc.local.models import GivenModel, LocalModel, shared
-from stream_aligner_lc.prompts import shortened, template_named
+from stream_aligner_lc.local.completions import Effort, StoppedError
+from stream_aligner_lc.local.models import GivenModel, Loaded, LocalModel, shared
+from stream_aligner_lc.prompts import template_named
 
 if TYPE_CHECKING:
-    from stream_aligner_lc.local.completions import Engine
-    from stream_aligner_lc.local.forms import Form
+    from stream_aligner_lc.local.correcting import Corrector
+    from stream_aligner_lc.local.decoding import Choose
 
-
-class _Ready(NamedTuple):
-    """What is needed to correct, once the model is loaded."""
-
-    form: Form
-    engine: Engine
-    max_tokens: int | None
+# So many replies may share a pass; threads are made as they are needed.
+_MOST_AT_ONCE = 64
 
 
 class TransformersAligner(Aligner):
@@ -37,11 +35,17 @@ class TransformersAligner(Aligner):
 
     `model` is the path of a folder or a hub id (safetensors only, no remote code), `device` and `dtype` are "auto" or
     torch's names. It is loaded at the first draft, or by `load`. `template` names the prompt that it was trained in
-    (Stream Aligner's, arXiv 2501.05336), which stands inside the tokenizer's chat template if it has one. Decoding is
-    greedy. A correction may take `max_growth` times as many tokens as its draft, and 32 more; one that does not end
-    within that raises `AlignerError`. A prompt that is too long for the model loses the older half of the prefix, at
-    the start of a sentence, until it fits; the record says how much. Raises `ConfigurationError` for a model that
-    cannot be loaded.
+    (Stream Aligner's, arXiv 2501.05336, or this project's `verdict`), which stands inside the tokenizer's chat template
+    if it has one. A correction may take `max_growth` times as many tokens as its draft, and 32 more; one that does not
+    end within that raises `AlignerError`. A prompt that is too long for the model loses the older half of the prefix,
+    at the start of a sentence, until it fits; the record says how much.
+
+    Decoding is greedy and gives what `generate(do_sample=False)` would, without penalties; a `temperature` above 0
+    samples (with `top_p`), and a `seed` then makes the same prompt sample the same answer. What the model has read
+    stays in a cache of `cache_bytes` (by default half of a GPU's free memory, at most 1 GiB on a processor), which all
+    users of the model share. With `warms` the released text is read while the upstream writes: by default on a GPU,
+    where that costs no one anything. Any number of replies may use one object; on a GPU they share passes. Raises
+    `ConfigurationError` for a model that cannot be loaded.
     """
 
     def __init__(
@@ -53,22 +57,33 @@ class TransformersAligner(Aligner):
         dtype: str = "auto",
         revision: str | None = None,
         max_growth: Any = 2.0,
+        temperature: Any = 0.0,
+        top_p: Any = 1.0,
+        seed: int | None = None,
+        cache_bytes: int | None = None,
+        warms: bool | None = None,
     ) -> None:
-        if not isinstance(max_growth, int | float) or not 1 <= max_growth < math.inf:
-            raise ConfigurationError(f"`max_growth` must be a number of at least 1, got {max_growth!r}.")
+        _check("max_growth", max_growth, at_least=1)
+        _check("temperature", temperature, at_least=0)
+        _check("top_p", top_p, at_least=0, at_most=1)
+        if cache_bytes is not None:
+            _check("cache_bytes", cache_bytes, at_least=0)
         if not isinstance(model, LocalModel):
             model = shared(model, device=device, dtype=dtype, revision=revision)
         self.template = template_named(template)
         self.max_growth = max_growth
+        self.temperature, self.top_p, self.seed = temperature, top_p, seed
         self.name = model.name
+        self._cache_bytes, self._warms = cache_bytes, warms
         self._local = model
-        self._ready: _Ready | None = None
+        self._corrector: Corrector | None = None
         # One draft may be asked about several times at once.
         self._running: list[tuple[Draft, threading.Event]] = []
+        self._effort, self._effort_lock = Effort(), threading.Lock()
 
     @classmethod
     def from_model(cls, model: Any, tokenizer: Any, **options: Any) -> TransformersAligner:
-        """Take a model and a tokenizer that are loaded already; `options` are `template` and `max_growth`."""
+        """Take a model and a tokenizer that are loaded already; `options` are those that do not say how to load it."""
         return cls(GivenModel(model, tokenizer), **options)
 
     def load(self) -> TransformersAligner:
@@ -76,34 +91,65 @@ class TransformersAligner(Aligner):
         self._equip()
         return self
 
+    @property
+    def effort(self) -> dict[str, int]:
+        """What all corrections took so far: forward passes, tokens fed, drafted, accepted and reused, cache hits."""
+        return self._effort.as_dict()
+
     def invoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
         """Correct one draft, as a run of its own for those who trace."""
 
         def correct(_: Any) -> Correction:
-            with self._stoppable(input) as stopped:
-                return self._correct(input, stopped)
+            return self._correct([input])[0]
 
         told: Any = input.as_dict()
         correction: Correction = self._call_with_config(correct, told, config)
         return correction
 
     async def ainvoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
-        """Correct one draft in a thread, which stops after its next token when this is cancelled."""
+        """Correct one draft in a thread, which stops after its next pass when this is cancelled."""
 
         async def correct(_: Any) -> Correction:
-            with self._stoppable(input) as stopped:
-                try:
-                    return await run_in_executor(None, self._correct, input, stopped)
-                except asyncio.CancelledError:
-                    stopped.set()
-                    raise
+            return (await self._acorrect([input]))[0]
 
         told: Any = input.as_dict()
         correction: Correction = await self._acall_with_config(correct, told, config)
         return correction
 
+    def correct_many(self, drafts: Sequence[Draft]) -> list[Correction]:
+        """Correct waiting drafts, as many in shared passes as pays, up to and including the first that changes."""
+
+        def correct(_: Any) -> list[Correction]:
+            return self._correct(drafts)
+
+        if len(drafts) == 1:
+            return [self.invoke(drafts[0])]
+        told: Any = {"drafts": [draft.as_dict() for draft in drafts]}
+        answer: Any = self._call_with_config(correct, told, None)
+        corrections: list[Correction] = answer
+        return corrections
+
+    async def acorrect_many(self, drafts: Sequence[Draft]) -> list[Correction]:
+        """Do what `correct_many` does in a thread, which stops after its next pass when this is cancelled."""
+
+        async def correct(_: Any) -> list[Correction]:
+            return await self._acorrect(drafts)
+
+        if len(drafts) == 1:
+            return [await self.ainvoke(drafts[0])]
+        told: Any = {"drafts": [draft.as_dict() for draft in drafts]}
+        answer: Any = await self._acall_with_config(correct, told, None)
+        corrections: list[Correction] = answer
+        return corrections
+
+    def warm(self, draft: Draft) -> None:
+        """Have `draft.prefix` read in a thread while the upstream writes, where that pays; returns at once."""
+        if self._corrector is None or not self._is_warming(self._local.load()):
+            return
+        self._threads.submit(self._warm, self._corrector, draft)
+
     def cancel(self, draft: Draft) -> None:
-        """Have the decoding of `draft` stopped after its next token."""
+        """Have the decoding of `draft` stopped after its next pass."""
         for running, stopped in list(self._running):
             if running is draft:
                 stopped.set()
@@ -116,7 +162,33 @@ class TransformersAligner(Aligner):
             "model": self._local.identity,
             "template": self.template.name,
             "max_growth": self.max_growth,
+            "sampling": (self.temperature, self.top_p, self.seed),
         }
+
+    def _correct(self, drafts: Sequence[Draft]) -> list[Correction]:
+        with self._stoppable(drafts[0]) as stopped:
+            return self._correct_until(drafts, stopped)
+
+    async def _acorrect(self, drafts: Sequence[Draft]) -> list[Correction]:
+        with self._stoppable(drafts[0]) as stopped:
+            try:
+                correct = partial(self._correct_until, drafts, stopped)
+                return await run_in_executor(self._threads, correct)
+            except asyncio.CancelledError:
+                stopped.set()
+                raise
+
+    def _warm(self, corrector: Corrector, draft: Draft) -> None:
+        # What is wrong with the prefix, or with the device, is told with the next draft.
+        with self._stoppable(draft) as stopped, suppress(StoppedError, MemoryError, AlignerError):
+            corrector.warm(draft, stopped)
+
+    def _correct_until(self, drafts: Sequence[Draft], stopped: threading.Event) -> list[Correction]:
+        corrections = self._equip().correct(drafts, stopped)
+        with self._effort_lock:
+            for correction in corrections:
+                self._effort += Effort(**correction.effort)
+        return corrections
 
     @contextmanager
     def _stoppable(self, draft: Draft) -> Iterator[threading.Event]:
@@ -127,45 +199,64 @@ class TransformersAligner(Aligner):
         finally:
             self._running.remove(entry)
 
-    def _equip(self) -> _Ready:
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        # Its own: replies that wait for each other's passes would fill the event loop's, where others wait for theirs.
+        return ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix="aligner")
+
+    def _is_warming(self, loaded: Loaded) -> bool:
+        return loaded.model.device.type != "cpu" if self._warms is None else self._warms
+
+    def _equip(self) -> Corrector:
         loaded = self._local.load()
-        if self._ready is None:
-            # Both import torch or transformers, which are loaded by now.
-            from stream_aligner_lc.local.forms import Form  # noqa: PLC0415
-            from stream_aligner_lc.local.greedy import GreedyEngine  # noqa: PLC0415
+        if self._corrector is None:
+            self._corrector = self._made(loaded)
+        return self._corrector
 
-            form, engine = Form(loaded.encoder, self.template), GreedyEngine(loaded.decoder, loaded.ends)
-            self._ready = _Ready(form, engine, loaded.max_tokens)
-        return self._ready
+    def _made(self, loaded: Loaded) -> Corrector:
+        # These import torch or transformers, which are loaded by now.
+        from stream_aligner_lc.local.correcting import Corrector  # noqa: PLC0415
+        from stream_aligner_lc.local.engine import DraftingEngine  # noqa: PLC0415
+        from stream_aligner_lc.local.verdicts import VerdictForm, form_of  # noqa: PLC0415
 
-    def _correct(self, draft: Draft, stopped: threading.Event) -> Correction:
-        form, engine, max_tokens = self._equip()
-        expected = form.answer(draft.text)
-        limit = int(self.max_growth * len(expected)) + 32
-        prompt, prefix_cut = self._prompt(form, draft, max_tokens, limit)
-        done = engine.complete(prompt, expected, limit=limit, stopped=stopped)
-        if not done.is_finished:
-            raise AlignerError(
-                f"{self.name} did not come to an end within {limit} tokens for sentence {draft.index} of "
-                f"{len(expected)}. It may not have been trained in the template {self.template.name!r}; "
-                "`max_growth` allows more.",
-                released=draft.prefix,
-                draft=draft.text,
-            )
-        return Correction(form.read(done.ids), tokens=done.num_tokens, prefix_cut=prefix_cut)
+        form = form_of(loaded.encoder, self.template)
+        if self._cache_bytes is not None:
+            loaded.decoder.memory.kept_bytes = self._cache_bytes
+        engine = DraftingEngine(
+            loaded.decoder,
+            loaded.ends,
+            starts_word=loaded.encoder.starts_word,
+            make_choice=self._sampling(loaded) if self.temperature else None,
+        )
+        return Corrector(
+            form,
+            engine,
+            name=self.name,
+            max_tokens=loaded.max_tokens,
+            max_growth=self.max_growth,
+            # A processor is busy with one sentence. But in one text even there several cost less than one by one.
+            shares_passes=loaded.model.device.type != "cpu" or isinstance(form, VerdictForm),
+        )
 
-    def _prompt(self, form: Form, draft: Draft, max_tokens: int | None, limit: int) -> tuple[list[int], int]:
-        prefix = draft.prefix
-        while True:
-            prompt = form.prompt(draft.question, prefix, draft.text)
-            if max_tokens is None or len(prompt) + limit <= max_tokens:
-                return prompt, len(draft.prefix) - len(prefix)
-            if not prefix:
-                raise AlignerError(
-                    f"The prompt of sentence {draft.index} has {len(prompt)} tokens even without the text so far, and "
-                    f"{self.name} can attend to {max_tokens}, {limit} of which its answer may need. Use an aligner "
-                    "with a longer context, or align_first to stop earlier.",
-                    released=draft.prefix,
-                    draft=draft.text,
-                )
-            prefix = shortened(prefix)
+    def _sampling(self, loaded: Loaded) -> Callable[[int], Choose]:
+        from transformers import GenerationConfig  # noqa: PLC0415
+
+        from stream_aligner_lc.local.sampling import make_choice  # noqa: PLC0415
+
+        config = GenerationConfig(  # type: ignore[no-untyped-call]
+            do_sample=True, temperature=self.temperature, top_p=self.top_p
+        )
+        device, seed = loaded.model.device, self.seed
+        return lambda num_tokens: make_choice(config, device=device, seed=seed, num_tokens=num_tokens)
+
+
+def _check(name: str, value: Any, *, at_least: float, at_most: float = math.inf) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not at_least <= value <= at_most:
+        raise ConfigurationError(_wanted(name, value, at_least, at_most))
+    if value == math.inf:
+        raise ConfigurationError(_wanted(name, value, at_least, at_most))
+
+
+def _wanted(name: str, value: Any, at_least: float, at_most: float) -> str:
+    bound = f"of at least {at_least}" if at_most == math.inf else f"from {at_least} to {at_most}"
+    return f"`{name}` must be a number {bound}, got {value!r}."

@@ -160,9 +160,9 @@ class ChatTransformers(Settings, BaseChatModel):
         detokenizer = Detokenizer(loaded.encoder.tokenizer, prompt)
         until = StopFilter(_stops(self.stop if stop is None else stop))
         num_tokens, reason = 0, "length"
-        with loaded.decoder.reading(prompt) as decoding:
+        with loaded.decoder.reading(prompt, stopped=stopped) as decoding:
             while num_tokens < limit:
-                token = decoding.next(choose, stopped=stopped)
+                [token] = decoding.next(choose)
                 num_tokens += 1
                 if token in loaded.ends:
                     reason = "stop"

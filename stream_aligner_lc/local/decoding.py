@@ -1,32 +1,30 @@
-"""Decode with a model of `transformers`, one token a call, from the longest text that it has read before.
+"""Decode with a model of `transformers`, from the longest text that it has read before, guesses read ahead.
 
-Rule: a model runs one pass at a time, whoever asks; between two passes a decoding can be stopped.
+Rule: what comes out is what one token a pass would give, whatever was guessed.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import Any, TypeVar
 
 import torch
 
 from stream_aligner_lc.local.completions import StoppedError
-from stream_aligner_lc.local.passes import Passes, first, num_bytes
+from stream_aligner_lc.local.memory import Memory, Room, Text
+from stream_aligner_lc.local.rounds import Piece, rounds_of
 
+T = TypeVar("T")
+Stop = threading.Event | None
 Choose = Callable[[torch.Tensor, Sequence[int]], int]
 """From the logits of the next token, of shape (vocabulary,), and all ids before it, to the next token."""
 
 # A long prompt is read in pieces, so that a decoding that nobody waits for any more does not read on.
 _CHUNK = 512
 _KEPT_BYTES = 1 << 30
-# Every kept text is compared with every prompt.
-_KEPT_TEXTS = 16
-_locks: WeakKeyDictionary[Any, threading.Lock] = WeakKeyDictionary()
-_locks_lock = threading.Lock()
 
 
 def greedy(logits: torch.Tensor, _ids: Sequence[int]) -> int:
@@ -34,94 +32,71 @@ def greedy(logits: torch.Tensor, _ids: Sequence[int]) -> int:
     return int(logits.argmax())
 
 
-@dataclass(eq=False)
-class _Read:
-    """A text that the model has read: `state` is what it remembers of `ids`."""
-
-    ids: list[int]
-    state: Any
-    is_running: bool = True
-    is_whole: bool = True
-    """Whether every layer has read the same; a pass that failed may have stopped between two."""
-
-
 class Decoder:
     """The passes of one model, and what it has read lately.
 
     A text that goes on from another one, as a restarted reply does, is read only from where they part.
-    `kept_bytes` bounds the caches of texts that nobody is decoding at the moment; the oldest goes first.
+    `kept_bytes` bounds the caches of all texts together, see `Memory`.
     """
 
     def __init__(self, model: Any, *, kept_bytes: int = _KEPT_BYTES) -> None:
         self.model = model
         self.device = model.device
-        self.kept_bytes = kept_bytes
-        self.num_passes = 0
-        self._lock = _lock_of(model)
-        self._passes = Passes(model)
-        self._texts: list[_Read] = []
+        self.rounds = rounds_of(model)
+        self.passes = self.rounds.passes
+        self.memory = Memory(self.passes, kept_bytes, self.rounds.alone)
+        self.rounds.may_take_from(self.memory)
 
     @contextmanager
-    def reading(self, ids: Sequence[int]) -> Iterator[Decoding]:
-        """Open a decoding that begins after `ids`, at least one, and keep what was read when it is left."""
-        read = self._begin(ids)
+    def reading(
+        self, ids: Sequence[int], *, ahead: int = 0, room: Room = "made", stopped: Stop = None
+    ) -> Iterator[Decoding]:
+        """Open a decoding that begins after `ids`, at least one, and keep what was read when it is left.
+
+        `room` says what to do where there is none left for it and for `ahead` more tokens: see `Memory.begin`.
+        """
+        text = self.memory.begin(ids, ahead=ahead, room=room, stopped=stopped)
         try:
-            yield Decoding(self, list(ids), read)
+            yield Decoding(self, list(ids), text, stopped)
         finally:
-            self._keep(read)
+            self.memory.keep(text)
 
-    def forward(self, ids: Sequence[int], read: _Read) -> tuple[torch.Tensor, int]:
-        """Read on in the text `ids`; return the logits after what is read by then, and how much that is."""
-        with self._lock, torch.inference_mode():
-            if self._passes.outgrows(len(read.ids), len(ids)):
-                read.ids, read.state = [], self._passes.empty()
-            num_before = len(read.ids)
-            # What cannot be cut cannot be read in pieces either without a difference.
-            end = num_before + _CHUNK if self._passes.is_croppable(len(ids)) else len(ids)
-            piece = list(ids[num_before:end])
-            read.is_whole = False
-            logits, state = self._passes.run(piece, read.state, num_before)
-            read.is_whole = True
-            if self._passes.remembers:
-                read.ids += piece
-                read.state = state
-            self.num_passes += 1
-            return logits, num_before + len(piece)
+    def drive(self, *steps: Generator[Piece, None, T]) -> Iterator[T]:
+        """Run decodings side by side, a pass at a time; yield what they come to, in order.
 
-    def _begin(self, ids: Sequence[int]) -> _Read:
-        if not self._passes.is_croppable(len(ids)):
-            return _Read([], self._passes.empty())
-        with self._lock:
-            texts = [read for read in self._texts if self._passes.is_croppable(len(read.ids))]
-            best = max(texts, key=lambda read: _num_common(read.ids, ids), default=None)
-            # The last token is always read, because its logits are asked for.
-            num_common = 0 if best is None else min(_num_common(best.ids, ids), len(ids) - 1)
-            found = self._beginning(best, num_common) if best is not None and num_common else None
-            found = found or _Read([], self._passes.empty())
-            self._texts.append(found)
-            return found
+        What goes wrong with one is raised when it is its turn. What is not asked for any more is given up.
+        """
+        ends: dict[int, T | Exception] = {}
+        waiting: dict[int, Piece] = {}
+        try:
+            for number in range(len(steps)):
+                _advance(steps, waiting, ends)
+                while number not in ends:
+                    self.rounds.do(*waiting.values())
+                    waiting.clear()
+                    _advance(steps, waiting, ends)
+                end = ends[number]
+                if isinstance(end, Exception):
+                    raise end
+                yield end
+        finally:
+            for each in steps:
+                each.close()
 
-    def _beginning(self, read: _Read, length: int) -> _Read:
-        # A running text may still be on its way out, or may go on another way. And what has hardly more than the
-        # start of every conversation in common with this one is worth more as it is.
-        if read.is_running or length < len(read.ids) // 2:
-            return _Read(read.ids[:length], first(read.state, length))
-        self._texts.remove(read)
-        read.state.crop(length - len(read.ids))
-        return _Read(read.ids[:length], read.state)
 
-    def _keep(self, read: _Read) -> None:
-        with self._lock:
-            read.is_running = False
-            if read not in self._texts:
-                return
-            self._texts.remove(read)
-            if read.is_whole and read.ids and self._passes.is_croppable(len(read.ids)):
-                # Behind all others: the one that was read last goes last.
-                self._texts.append(read)
-            kept = [other for other in self._texts if not other.is_running]
-            while len(kept) > _KEPT_TEXTS or sum(num_bytes(other.state) for other in kept) > self.kept_bytes:
-                self._texts.remove(kept.pop(0))
+def _advance(
+    steps: Sequence[Generator[Piece, None, T]], waiting: dict[int, Piece], ends: dict[int, T | Exception]
+) -> None:
+    """Take every decoding that has not come to an end to its next piece."""
+    for number, each in enumerate(steps):
+        if number in ends or number in waiting:
+            continue
+        try:
+            waiting[number] = next(each)
+        except StopIteration as end:
+            ends[number] = end.value
+        except Exception as fault:  # noqa: BLE001  # it is raised when it is asked for
+            ends[number] = fault
 
 
 @dataclass
@@ -131,31 +106,112 @@ class Decoding:
     _decoder: Decoder
     _ids: list[int]
     """The prompt and what was chosen after it."""
-    _read: _Read
+    _text: Text
+    _stopped: Stop = None
     num_reused: int = field(init=False)
     """Tokens of the prompt that did not have to be read again."""
+    num_passes: int = 0
+    num_fed: int = 0
+    num_drafted: int = 0
+    num_accepted: int = 0
+    _num_read: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.num_reused = len(self._read.ids)
+        self.num_reused = self._num_read = len(self._text.ids)
 
-    def next(self, choose: Choose, *, stopped: threading.Event | None = None) -> int:
-        """Return the next token; raises `StoppedError` between two passes once `stopped` is set."""
-        num_read = 0
-        while num_read < len(self._ids):
-            if stopped is not None and stopped.is_set():
-                raise StoppedError
-            logits, num_read = self._decoder.forward(self._ids, self._read)
-        token = choose(logits, self._ids)
-        self._ids.append(token)
-        return token
+    def next(self, choose: Choose = greedy, draft: Sequence[int] = ()) -> list[int]:
+        """Return what follows: as many tokens of `draft` as would have been chosen one by one, and one more.
 
+        Raises `StoppedError` between two passes once the decoding is stopped.
+        """
+        return next(self._decoder.drive(self.steps(choose, draft)))
 
-def _lock_of(model: Any) -> threading.Lock:
-    # Of the model, not of the decoder: an aligner and an upstream may share one model.
-    with _locks_lock:
-        return _locks.setdefault(model, threading.Lock())
+    def steps(self, choose: Choose = greedy, draft: Sequence[int] = ()) -> Generator[Piece, None, list[int]]:
+        """Do what `next` does, with somebody else running the passes that are yielded."""
+        known, ids = len(self._ids), [*self._ids, *self._draftable(draft)]
+        self._num_read = len(self._text.ids)
+        # A guess that was left halfway, by a fault or a stop, may still be there.
+        self._forget(known - 1)
+        self.num_drafted += len(ids) - known
+        while True:
+            piece = self._piece(ids, known)
+            yield piece
+            end = self._count(piece)
+            first = max(end - len(piece.ids), known - 1)
+            rows = range(first, end)
+            for at, row, best in zip(rows, piece.logits, piece.best, strict=False) if end > first else ():
+                token = best if choose is greedy else choose(row, ids[: at + 1])
+                if at + 1 < len(ids) and token == ids[at + 1]:
+                    continue
+                self.num_accepted += at + 1 - known
+                self._ids = [*ids[: at + 1], token]
+                self._forget(at + 1)
+                return self._ids[known:]
 
+    def read(
+        self, more: Sequence[int] = (), choose: Choose = greedy, *, can_wait: bool = False
+    ) -> Generator[Piece, None, list[int]]:
+        """Read the prompt and `more` after it; return the token after the prompt, after one more, ...
 
-def _num_common(one: Sequence[int], other: Sequence[int]) -> int:
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((number for number, (a, b) in pairs if a != b), min(len(one), len(other)))
+        If it `can_wait`, whatever else the model has to do comes first.
+        """
+        self._num_read, known = len(self._text.ids), len(self._ids)
+        self._ids += more
+        tokens: list[int] = []
+        while self._num_read < len(self._ids):
+            piece = self._piece(self._ids, known, can_wait=can_wait)
+            yield piece
+            if self._count(piece) >= known:
+                tokens += self._chosen(piece, choose, known + len(tokens))
+        return tokens
+
+    def _chosen(self, piece: Piece, choose: Choose, length: int) -> list[int]:
+        if choose is greedy:
+            return piece.best
+        return [choose(row, self._ids[:end]) for end, row in enumerate(piece.logits, length)]
+
+    def _piece(self, ids: Sequence[int], known: int, *, can_wait: bool = False) -> Piece:
+        """Return the next tokens to read on the way to the end of `ids`, of which the first `known` are certain."""
+        text, passes = self._text, self._decoder.passes
+        if self._stopped is not None and self._stopped.is_set():
+            raise StoppedError
+        if passes.outgrows(self._num_read, len(ids)):
+            self._restart()
+        # What cannot be cut cannot be read in pieces either without a difference.
+        start = self._num_read
+        end = min(start + _CHUNK, len(ids)) if passes.is_croppable(len(ids)) else len(ids)
+        num_logits = max(end - max(start, known - 1), 1)
+        return Piece(text=text, ids=ids[start:end], num_logits=num_logits, stopped=self._stopped, can_wait=can_wait)
+
+    def _count(self, piece: Piece) -> int:
+        if piece.fault is not None:
+            raise piece.fault
+        self.num_passes += 1
+        self.num_fed += len(piece.ids)
+        self._num_read += len(piece.ids)
+        return self._num_read
+
+    def _draftable(self, draft: Sequence[int]) -> Sequence[int]:
+        passes, length = self._decoder.passes, len(self._ids)
+        if passes.reach is not None:
+            # Beyond it every length has logits of its own.
+            return draft[: max(passes.reach - 1 - length, 0)]
+        if passes.is_croppable(length + len(draft)):
+            return draft
+        # What cannot be cut is read anew after a wrong guess, whole: worth it once, while nothing has been read, and
+        # no loss where every pass reads all of it.
+        return () if self.num_passes and passes.remembers else draft
+
+    def _forget(self, length: int) -> None:
+        """Forget the tokens of a draft that were not chosen."""
+        if self._num_read <= length:
+            return
+        if self._decoder.passes.is_croppable(self._num_read):
+            self._text.cut(length)
+            self._num_read = length
+        else:
+            self._restart()
+
+    def _restart(self) -> None:
+        self._text.ids, self._text.state = self._text.ids[:0], self._decoder.passes.empty()
+        self._num_read = 0

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.local.frames import Frame, Turn
 from stream_aligner_lc.prompts import Part
 
@@ -19,6 +21,8 @@ _ANCHOR = "\ue000"
 # An added token with such a name is there to control, though many tokenizers do not call it special.
 _TAG = re.compile("<.+>")
 _BYTE_NAME, _BYTE_NAMES = "<0x41>", "<0x[0-9A-F]{2}>"
+# As byte-level and SentencePiece vocabularies write it.
+_SPACES = " Ġ▁"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -43,7 +47,7 @@ class Encoder:
         """Return the ids of a conversation inside the chat template; see `Frame.parts`."""
         return self.parts(self._frame.parts(turns, goes_on=goes_on))
 
-    @property
+    @cached_property
     def end_of_turn(self) -> int | None:
         """The token with which an assistant's turn ends: the chat template's, else the tokenizer's end of a text."""
         # Some templates end a turn with text, which an answer may hold as well.
@@ -51,6 +55,15 @@ class Encoder:
             return self.ours(match[0])[0]
         end: int | None = self.tokenizer.eos_token_id
         return end
+
+    @property
+    def end_of_answer(self) -> int:
+        """`end_of_turn`, where there has to be one; raises `ConfigurationError` if there is none."""
+        if self.end_of_turn is None:
+            raise ConfigurationError(
+                "The tokenizer has no token that ends a turn or a text. Set its `eos_token`, or a chat template."
+            )
+        return self.end_of_turn
 
     def plain(self, parts: Sequence[Part]) -> list[int]:
         """Return the ids of a prompt without a chat template, with what the tokenizer puts before a text."""
@@ -81,6 +94,11 @@ class Encoder:
         Many tokenizers put a space before a text; there is none before one that `goes_on` from another.
         """
         return self._spelled(_ANCHOR if goes_on else "", text)
+
+    def starts_word(self, token: int) -> bool:
+        """Say whether a token begins a word; marks are words of their own."""
+        name = self.tokenizer.convert_ids_to_tokens(token) or " "
+        return name[0] in _SPACES or not name[0].isalnum()
 
     def _spelled(self, before: str, text: str) -> list[int]:
         ids: list[int] = []

@@ -21,6 +21,7 @@ from transformers.utils import logging
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.local.folders import PATTERNS, UNWANTED, check_folder, read_json, weight_files
 
+_KEPT_ON_CPU = 1 << 30
 _WORTH_A_BAR = 200_000_000
 # The base of whatever HTTP client that version of the hub's library is built on.
 _HTTPError: type[Exception] = HfHubHTTPError.__bases__[0]
@@ -232,6 +233,14 @@ def free_bytes(device: torch.device) -> int | None:
     if device.type == "mps":
         return int(torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
     return None
+
+
+def cache_bytes(device: torch.device) -> int:
+    """Return how much memory of a device may hold what a model has read: half of a GPU's, less on a processor."""
+    free = free_bytes(device)
+    if free is None or device.type == "cpu":
+        return min(_KEPT_ON_CPU, _KEPT_ON_CPU if free is None else free // 4)
+    return free // 2
 
 
 def _too_large(source: str, device: torch.device) -> str:

@@ -142,6 +142,7 @@ class GivenModel(LocalModel):
 def _equipped(model: Any, tokenizer: Any, chat_template: str | None) -> Loaded:
     from stream_aligner_lc.local.decoding import Decoder  # noqa: PLC0415  # see `load`
     from stream_aligner_lc.local.encoding import Encoder  # noqa: PLC0415
+    from stream_aligner_lc.local.loading import cache_bytes  # noqa: PLC0415
 
     encoder = Encoder(tokenizer, chat_template=chat_template)
     configured = model.generation_config.eos_token_id
@@ -149,7 +150,8 @@ def _equipped(model: Any, tokenizer: Any, chat_template: str | None) -> Loaded:
         configured = tokenizer.eos_token_id
     ends = {*(configured if isinstance(configured, list) else [configured]), encoder.end_of_turn}
     max_tokens = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    return Loaded(model, encoder, Decoder(model), frozenset(end for end in ends if end is not None), max_tokens)
+    decoder = Decoder(model, kept_bytes=cache_bytes(model.device))
+    return Loaded(model, encoder, decoder, frozenset(end for end in ends if end is not None), max_tokens)
 
 
 def _place(folder: Path | None) -> tuple[str, int] | None:

@@ -13,6 +13,8 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DummyLayer, DynamicLayer, DynamicSlidingWindowLayer
 
+from stream_aligner_lc.local.slabs import SlabCache
+
 # By these names models take what they remember of the tokens before, and give it back.
 _STATES = ("past_key_values", "cache_params", "state")
 # Such a cache can be cut at any place as long as it keeps every key; that of a recurrent model cannot.
@@ -25,7 +27,7 @@ class Step(NamedTuple):
     """What a pass came to."""
 
     logits: torch.Tensor
-    """Of the next token, of shape (vocabulary,)."""
+    """Of what follows each of the last tokens, of shape (tokens, vocabulary)."""
     state: Any
     """What the model remembers of all tokens so far."""
 
@@ -38,9 +40,10 @@ class Passes:
         parameters = inspect.signature(_wrapped_by_peft(model).forward).parameters
         self._state_name = next((name for name in _STATES if name in parameters), None)
         self._takes_positions = "position_ids" in parameters
-        self._options = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
+        self._keeps_logits = "logits_to_keep" in parameters
         self._takes_use_cache = "use_cache" in parameters
-        self._reach = _reach(model.config)
+        self.reach = _reach(model.config)
+        """The length beyond which what was read before would have been read otherwise, None if there is none."""
         layers = DynamicCache(config=model.config).layers
         self._is_croppable = self._state_name == "past_key_values" and all(
             type(layer) in _CROPPABLE for layer in layers
@@ -53,21 +56,21 @@ class Passes:
 
     def is_croppable(self, length: int) -> bool:
         """Say whether what is remembered of a text of `length` tokens can be cut, and be read in pieces."""
-        return self._is_croppable and self.remembers and (self._reach is None or length <= self._reach)
+        return self._is_croppable and self.remembers and (self.reach is None or length <= self.reach)
 
     def outgrows(self, length: int, then: int) -> bool:
         """Say whether a text has to be read anew because it grows from `length` to `then` tokens."""
-        return self._reach is not None and 0 < length <= self._reach < then
+        return self.reach is not None and 0 < length <= self.reach < then
 
     def empty(self) -> Any:
         """Return what is remembered of no tokens."""
         # Given its configuration, a cache forgets what a sliding window has passed, and could not be cut back.
-        return DynamicCache() if self._is_croppable else None
+        return SlabCache() if self._is_croppable else None
 
-    def run(self, ids: Sequence[int], state: Any, num_before: int) -> Step:
-        """Read `ids` after the `num_before` tokens that `state` stands for."""
+    def run(self, ids: Sequence[int], state: Any, num_before: int, num_logits: int = 1) -> Step:
+        """Read `ids` after the `num_before` tokens that `state` stands for; return the last logits."""
         device = self._model.device
-        options: dict[str, Any] = dict(self._options)
+        options: dict[str, Any] = {"logits_to_keep": num_logits} if self._keeps_logits else {}
         if self._takes_use_cache:
             options["use_cache"] = self.remembers
         if self._state_name is not None:
@@ -80,20 +83,7 @@ class Passes:
         if remembered is None:
             # Some keep it to themselves, where two texts at a time would get mixed up.
             self._state_name = None
-        return Step(output.logits[0, -1], remembered)
-
-
-def first(state: Any, length: int) -> Any:
-    """Copy what is remembered of the first `length` tokens."""
-    # Layers that share another one's keys have none of their own.
-    kept = [(layer.keys, layer.values) for layer in state.layers]
-    return DynamicCache([tuple(None if part is None else part[..., :length, :] for part in pair) for pair in kept])
-
-
-def num_bytes(state: Any) -> int:
-    """Return the memory that a croppable state takes; a tensor that was cut still holds all of it."""
-    tensors = [tensor for layer in state.layers for tensor in (layer.keys, layer.values) if tensor is not None]
-    return sum(tensor.untyped_storage().nbytes() for tensor in tensors)
+        return Step(output.logits[0, -num_logits:], remembered)
 
 
 def _wrapped_by_peft(model: Any) -> Any:

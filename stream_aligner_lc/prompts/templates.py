@@ -24,7 +24,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Template:
-    """A prompt with room for `{question}`, `{prefix}` and `{last}`, and the form of its answer.
+    """A prompt with room for `{question}` and, unless the reply follows it, for `{prefix}` and `{last}`.
 
     The delimiters that it marks its fields with are broken up by a backslash where they occur inside a field, and
     mended in the answer, so that no text can open or close a field.
@@ -76,6 +76,8 @@ TEMPLATES = {
             "##Question: {question} | ##Answer_Prefix: {prefix} | ##Answer_Last_Sentence: {last} | ##Your_Revision: ",
             "Stream Aligner (arXiv 2501.05336), its public code.",
         ),
+        # In a chat frame there is nothing of ours: the question is the user's turn, the answer the assistant's.
+        Template("verdict", "##Question: {question} | ##Answer: ", "This project's own."),
     )
 }
 """Every template that a trained aligner may have been trained in, by name."""

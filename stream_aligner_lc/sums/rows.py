@@ -15,28 +15,20 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from stream_aligner_lc.corrections import Draft
 from stream_aligner_lc.local.encoding import Encoder
-from stream_aligner_lc.local.forms import Form
+from stream_aligner_lc.local.forms import NOT_LEARNED, Form, Row
 from stream_aligner_lc.local.frames import Turn
+from stream_aligner_lc.local.verdicts import Judgement, VerdictForm
 from stream_aligner_lc.prompts import Part
 from stream_aligner_lc.sums.problems import LARGEST, Problem, closing, draw, step
 
 _ROLES = {"human": "user", "ai": "assistant"}
-NOT_LEARNED = -100
-"""The label of a token that the loss leaves out."""
-
-
-class Row(NamedTuple):
-    """One training sequence: `labels` has an id where it is to be predicted, else `NOT_LEARNED`."""
-
-    ids: list[int]
-    labels: list[int]
 
 
 class Said(NamedTuple):
-    """A sentence in a context, and whether it is what should be said there."""
+    """A sentence in a context, and what should be said there."""
 
     text: str
-    is_learned: bool
+    right: str
 
 
 def slip(before: int, change: int) -> int:
@@ -76,23 +68,41 @@ def upstream_rows(encoder: Encoder, *, seed: int, earlier: float = 0.0) -> Itera
 def aligner_rows(form: Form, *, seed: int, earlier: float = 0.0) -> Iterator[Row]:
     """Yield prompts for one step with the right step as their answer, without end.
 
-    The steps of the prefix are learned too: right steps after the same question, several in every row. A share
-    `earlier` of the problems comes after others of the same conversation.
+    The steps of the prefix are learned too: right steps after the same question, several in every row; where a form
+    has verdicts, also that they stand. A share `earlier` of the problems comes after others of the same conversation.
     """
     rng = random.Random(f"aligner {seed}")  # noqa: S311  # sums, no secrets
+    # To see that a result is slightly wrong is hardest for one that does not write it down.
+    near = 0.8 if isinstance(form, VerdictForm) else 0.35
     while True:
         problem = draw(rng)
         number = rng.randrange(len(problem.changes) + 1)
         prefix, value = _prefix(rng, problem, number)
-        right, draft = _step_and_draft(rng, problem, number, value)
+        right, draft = _step_and_draft(rng, problem, number, value, near)
         asked = [*_earlier(rng, earlier), HumanMessage(problem.question)]
         told = Draft(asked, " ".join(sentence.text for sentence in prefix), draft)
-        ids = form.prompt(told.question, told.prefix, told.text)
-        labels = [NOT_LEARNED] * len(ids)
-        for start, row in _places(ids, list(_sentences(form.encoder, prefix))):
-            labels[start : start + len(row.ids)] = row.labels
-        answer = [*form.answer(right), *_end(form.encoder).ids]
-        yield Row(ids + answer, labels + answer)
+        ids, labels = form.row(told.question, told.prefix, told.text, right, end=number == len(problem.changes))
+        if isinstance(form, VerdictForm):
+            # The sentence stands there as a part of the reply, too.
+            said = list(_sentences(form.encoder, [*prefix, Said(draft, right)]))
+            _learn_judged(form, ids, labels, said)
+        else:
+            said = list(_sentences(form.encoder, prefix))
+            for start, row in _places(ids, said):
+                labels[start : start + len(row.ids)] = row.labels
+        yield Row(ids, labels)
+
+
+def _learn_judged(form: VerdictForm, ids: list[int], labels: list[int], said: Sequence[Row]) -> None:
+    is_first = True
+    for start, row in _places(ids, said):
+        # What comes after the last token of the sentence before is a verdict, which has its place already.
+        learned = row.labels if is_first else row.labels[1:]
+        end = start + len(row.ids)
+        labels[end - len(learned) : end] = learned
+        if labels[end] == NOT_LEARNED:
+            labels[end] = form.verdict(Judgement(replaces=row.labels[-1] == NOT_LEARNED, end=False))
+        is_first = False
 
 
 def _earlier(rng: random.Random, share: float) -> list[BaseMessage]:
@@ -113,9 +123,9 @@ def _slipping(rng: random.Random, problem: Problem) -> list[Said] | None:
         after = value + change if corrects and rng.random() < 0.7 else slipped
         if not 0 <= after < 100:
             return None
-        said.append(Said(step(value, change, after), after == slipped))
+        said.append(Said(step(value, change, after), step(value, change, slipped)))
         value = after
-    return [*said, Said(closing(value), is_learned=True)]
+    return [*said, Said(closing(value), closing(value))]
 
 
 def _prefix(rng: random.Random, problem: Problem, num_steps: int) -> tuple[list[Said], int]:
@@ -126,12 +136,12 @@ def _prefix(rng: random.Random, problem: Problem, num_steps: int) -> tuple[list[
         after = value + change
         if number == wrong:
             after = _wrong_result(rng, value, change)
-        said.append(Said(step(value, change, after), number != wrong))
+        said.append(Said(step(value, change, after), step(value, change, value + change)))
         value = after
     return said, value
 
 
-def _step_and_draft(rng: random.Random, problem: Problem, number: int, value: int) -> tuple[str, str]:
+def _step_and_draft(rng: random.Random, problem: Problem, number: int, value: int, near: float) -> tuple[str, str]:
     is_last = number == len(problem.changes)
     change = 0 if is_last else problem.changes[number]
     right = closing(value) if is_last else step(value, change, value + change)
@@ -142,13 +152,13 @@ def _step_and_draft(rng: random.Random, problem: Problem, number: int, value: in
         return right, step(value, extra, value + extra) if is_last else closing(value)
     if is_last:
         return right, closing(rng.choice([_near(rng, value), rng.randint(0, LARGEST), problem.start]))
-    return right, _wrong_step(rng, problem, value, change)
+    return right, _wrong_step(rng, problem, value, change, near)
 
 
-def _wrong_step(rng: random.Random, problem: Problem, before: int, change: int) -> str:
+def _wrong_step(rng: random.Random, problem: Problem, before: int, change: int, near: float) -> str:
     kind = rng.random()
     if kind < 0.7:
-        return step(before, change, _wrong_result(rng, before, change))
+        return step(before, change, _wrong_result(rng, before, change, near))
     if kind < 0.8:
         return step(before, -change, before - change)
     if kind < 0.9:
@@ -159,10 +169,11 @@ def _wrong_step(rng: random.Random, problem: Problem, before: int, change: int) 
     return step(other_start, change, other_start + change)
 
 
-def _wrong_result(rng: random.Random, before: int, change: int) -> int:
+def _wrong_result(rng: random.Random, before: int, change: int, near: float = 0.35) -> int:
+    """Draw a result that is wrong, with the probability `near` by little; else most often by a forgotten carry."""
     after = before + change
     kind = rng.random()
-    if kind < 0.5:
+    if kind < 0.85 - near:
         return after - 10 if after >= 10 and (change > 0 or rng.random() < 0.2) else after + 10
     if kind < 0.85:
         return _near(rng, after)
@@ -175,9 +186,9 @@ def _near(rng: random.Random, value: int) -> int:
 
 def _sentences(encoder: Encoder, said: Sequence[Said]) -> Iterator[Row]:
     for number, sentence in enumerate(said):
-        ids = encoder.text(f" {sentence.text}" if number else sentence.text)
-        # Of a sentence that should not be said, only what comes before the result is as it should be.
-        learned = len(ids) if sentence.is_learned else len(encoder.text(sentence.text.partition("=")[0]))
+        ids, right = (encoder.text(f" {text}" if number else text) for text in sentence)
+        # Of a sentence that should not be said, as much is learned as it has in common with the one that should.
+        learned = next((at for at, pair in enumerate(zip(ids, right, strict=False)) if pair[0] != pair[1]), len(ids))
         yield Row(ids, ids[:learned] + [NOT_LEARNED] * (len(ids) - learned))
 
 

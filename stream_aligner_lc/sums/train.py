@@ -1,4 +1,4 @@
-"""Train the bundled pair: `python -m stream_aligner_lc.sums.train upstream|aligner --out FOLDER`.
+"""Train the bundled pair: `python -m stream_aligner_lc.sums.train upstream|aligner|verdict --out FOLDER`.
 
 Two Llama models of under a million parameters, on sums that are drawn as they train: from random weights on single
 problems, then with `--start FOLDER --earlier 0.5` on conversations too. Deterministic for one machine and number of
@@ -11,6 +11,7 @@ import argparse
 import math
 import random
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,16 @@ from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from stream_aligner_lc.local.encoding import Encoder
-from stream_aligner_lc.local.forms import Form
+from stream_aligner_lc.local.forms import NOT_LEARNED, RevisionForm, Row
+from stream_aligner_lc.local.verdicts import VerdictForm
 from stream_aligner_lc.prompts import template_named
-from stream_aligner_lc.sums.rows import NOT_LEARNED, Row, aligner_rows, upstream_rows
+from stream_aligner_lc.sums.rows import aligner_rows, upstream_rows
 from stream_aligner_lc.sums.tokenizer import make_tokenizer
+from stream_aligner_lc.training.collator import padded
 
 MakeRows = Callable[[int], Iterator[Row]]
 _HELD_OUT_SEED = 1_000_003
-_STEPS = {"upstream": 4000, "aligner": 7000}
+_STEPS = {"upstream": 4000, "aligner": 7000, "verdict": 7000}
 
 
 class _Drawn(IterableDataset[list[Row]]):
@@ -68,12 +71,16 @@ def make_model(tokenizer: PreTrainedTokenizerFast, *, width: int, layers: int) -
     return LlamaForCausalLM(config)
 
 
-def collate(rows: list[Row], pad: int) -> dict[str, torch.Tensor]:
-    """Pad rows on the right to (rows, longest): with causal attention no mask is needed there."""
-    longest = max(len(row.ids) for row in rows)
-    ids = [row.ids + [pad] * (longest - len(row.ids)) for row in rows]
-    labels = [row.labels + [NOT_LEARNED] * (longest - len(row.ids)) for row in rows]
-    return {"input_ids": torch.tensor(ids), "labels": torch.tensor(labels)}
+def deepened(model: LlamaForCausalLM, layers: int) -> LlamaForCausalLM:
+    """Add layers that change nothing until they are trained (as block expansion does, arXiv 2401.02415)."""
+    config = deepcopy(model.config)
+    config.num_hidden_layers = layers
+    grown = LlamaForCausalLM(config)
+    grown.load_state_dict(model.state_dict(), strict=False)
+    for layer in list(grown.model.layers)[len(model.model.layers) :]:
+        for projection in (layer.self_attn.o_proj, layer.mlp.down_proj):
+            torch.nn.init.zeros_(projection.weight)
+    return grown
 
 
 def train(model: LlamaForCausalLM, make_rows: MakeRows, options: argparse.Namespace) -> None:
@@ -82,11 +89,11 @@ def train(model: LlamaForCausalLM, make_rows: MakeRows, options: argparse.Namesp
     loader: Any = DataLoader(
         _Drawn(make_rows, options.seed, options.batch),
         batch_size=None,
-        collate_fn=lambda rows: collate(rows, pad),
+        collate_fn=lambda rows: padded(rows, pad),
         num_workers=1,
         prefetch_factor=4,
     )
-    held_out = collate(list(islice(make_rows(_HELD_OUT_SEED), 512)), pad)
+    held_out = padded(list(islice(make_rows(_HELD_OUT_SEED), 512)), pad)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01)
     warm_up = max(1, round(0.03 * options.steps))
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -114,9 +121,9 @@ def exact(model: LlamaForCausalLM, batch: dict[str, torch.Tensor]) -> float:
 
 
 def main() -> None:
-    """Train one of the two and save it."""
+    """Train one of the models and save it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", choices=("upstream", "aligner"))
+    parser.add_argument("model", choices=tuple(_STEPS))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="go on from the weights in this folder")
     parser.add_argument("--earlier", type=float, default=0.0, help="share of problems with others before them")
@@ -139,12 +146,15 @@ def main() -> None:
     makers: dict[str, MakeRows] = {
         "upstream": lambda seed: upstream_rows(encoder, seed=seed, earlier=options.earlier),
         "aligner": lambda seed: aligner_rows(
-            Form(encoder, template_named("stream-aligner")), seed=seed, earlier=options.earlier
+            RevisionForm(encoder, template_named("stream-aligner")), seed=seed, earlier=options.earlier
+        ),
+        "verdict": lambda seed: aligner_rows(
+            VerdictForm(encoder, template_named("verdict")), seed=seed, earlier=options.earlier
         ),
     }
     model = make_model(tokenizer, width=options.width, layers=options.layers)
     if options.start:
-        model = LlamaForCausalLM.from_pretrained(options.start)
+        model = deepened(LlamaForCausalLM.from_pretrained(options.start), options.layers)
     print(f"{model.num_parameters():,} parameters, {vars(options)}")  # noqa: T201
     tokenizer.save_pretrained(options.out)
     train(model, makers[options.model], options)

@@ -65,6 +65,8 @@ RECURRENT = {
     ),
 }  # fmt: skip
 LONGROPE = {"phi3": lambda: hf.Phi3Config(**_COMMON, rope_parameters=_LONGROPE, original_max_position_embeddings=64)}
+# MoE and state-space layers are not made for float64.
+_FLOAT32 = ("qwen3_5", "bamba", "lfm2", "mamba2")
 EVERY = {**CROPPABLE, **RECURRENT, **LONGROPE}
 
 
@@ -73,6 +75,11 @@ def random_model(kind="llama", *, seed=0, dtype=torch.float64):
     model = deepcopy(_random_model(kind, seed)).to(dtype)
     model.generation_config.eos_token_id = None
     return model
+
+
+def model_of(kind="llama"):
+    """Make it so exact that nothing but a mistake could change its greedy texts."""
+    return random_model(kind, dtype=torch.float32 if kind in _FLOAT32 else torch.float64)
 
 
 @cache
@@ -93,6 +100,20 @@ def generated(model, ids, count, **options):
     prompt = torch.tensor([list(ids)])
     out = model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=count, **options)
     return out[0, len(ids) :].tolist()
+
+
+def drafts_of(right):
+    """Return guesses at a text, all but one of them wrong somewhere."""
+    wrong = [(token + 1) % 96 for token in right]
+    return {
+        "right": right,
+        "wrong": wrong,
+        "half": right[:3] + wrong[3:] + right,
+        "one exchanged": [*right[:3], wrong[3], *right[4:]],
+        "one left out": right[:2] + right[3:],
+        "one more": [*right[:4], 5, *right[4:]],
+        "too long": right + wrong,
+    }
 
 
 @cache
@@ -153,7 +174,9 @@ class SpeakingModel(LlamaForCausalLM):
         output = super().forward(*args, past_key_values=past_key_values, **kwargs)
         ids = past_key_values.layers[0].values[0, 0].argmax(-1).tolist()
         output.logits.zero_()
-        output.logits[:, -1, self._next(ids)] = 10.0
+        num_rows = output.logits.shape[1]
+        for row in range(num_rows):
+            output.logits[:, row, self._next(ids[: len(ids) - num_rows + 1 + row])] = 10.0
         return output
 
     def _next(self, ids):
@@ -190,7 +213,8 @@ class Watch:
         self._running = 0
         self._lock = threading.Lock()
         model.register_forward_pre_hook(self._before, with_kwargs=True)
-        model.register_forward_hook(self._after)
+        # A pass that fails is over, too.
+        model.register_forward_hook(self._after, always_call=True)
 
     @property
     def count(self):

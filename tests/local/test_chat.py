@@ -500,5 +500,6 @@ def test_a_generator_chosen_by_hand_is_the_one_that_decodes():
     chat = speaker()
     decoder = chat._local.load().decoder
     with decoder.reading(chat._prompt(chat._local.load(), [HumanMessage(QUESTION)], goes_on=None)) as text:
-        token = text.next(greedy)
-    assert REPLY.startswith(tokenizer().decode([token]))
+        tokens = text.next(greedy)
+    assert len(tokens) == 1
+    assert REPLY.startswith(tokenizer().decode(tokens))

@@ -4,12 +4,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stream_aligner_lc.local.forms import Form
+from stream_aligner_lc.errors import ConfigurationError
+from stream_aligner_lc.local.encoding import Encoder
+from stream_aligner_lc.local.forms import NOT_LEARNED, Form, RevisionForm
 from stream_aligner_lc.local.frames import Turn
 from stream_aligner_lc.prompts import TEMPLATES
 from tests.local.chat_templates import FAMILIES
 from tests.local.test_encoding import control_ids, decoded, hostile, lossless
-from tests.local.tokenizers_made import KINDS, LOSSLESS, SPACED, encoder
+from tests.local.tokenizers_made import KINDS, LOSSLESS, SPACED, encoder, make
 
 TEMPLATE = TEMPLATES["stream-aligner"]
 MARKS = ["##Question:", "##Answer_Prefix:", "##Answer_Last_Sentence:", "##Your_Revision:", "##", "\\", " | "]
@@ -26,7 +28,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def form(kind, family=None):
-    return Form(encoder(kind, family), TEMPLATE)
+    return RevisionForm(encoder(kind, family), TEMPLATE)
 
 
 @pytest.mark.parametrize("kind", [*LOSSLESS, *SPACED])
@@ -125,3 +127,34 @@ def test_control_tokens_in_an_answer_are_not_read():
     coder = encoder("bytes", "gemma2")
     ids = [*coder.ours("<start_of_turn>"), *form("bytes", "gemma2").answer(" So. "), *coder.ours("<end_of_turn>")]
     assert form("bytes", "gemma2").read(ids) == "So."
+
+
+@every_kind
+@some
+@given(
+    question=texts, prefix=texts, last=texts, correction=texts, end=st.booleans(), family=st.sampled_from([*FAMILIES])
+)
+def test_a_row_is_what_is_served_with_the_answer_and_its_end_to_be_learned(
+    kind, question, prefix, last, correction, end, family
+):
+    made = form(kind, family)
+    row = made.row(question, prefix, last, correction, end=end)
+    prompt, answer = made.prompt(question, prefix, last), [*made.answer(correction), made.encoder.end_of_turn]
+    assert row.ids == prompt + answer
+    assert row.labels == [NOT_LEARNED] * len(prompt) + answer
+
+
+def test_without_a_chat_template_a_row_ends_with_the_end_of_a_text():
+    made = RevisionForm(Encoder(make("bytes", eos_token="</s>")), TEMPLATE)
+    row = made.row("a", "b", "c", "d")
+    assert row.labels[-1] == row.ids[-1] == made.encoder.tokenizer.eos_token_id
+
+
+def test_a_tokenizer_with_no_token_that_ends_an_answer_makes_no_rows():
+    with pytest.raises(ConfigurationError, match="no token that ends a turn or a text"):
+        form("bytes").row("a", "b", "c", "d")
+
+
+def test_a_form_by_itself_is_none():
+    with pytest.raises(TypeError, match="abstract"):
+        Form(encoder("bytes"), TEMPLATE)

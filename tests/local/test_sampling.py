@@ -128,7 +128,7 @@ def test_a_greedy_reply_has_the_penalties_of_generate(config):
     expected = generated(model, PROMPT, 20, **exact)
     choose = make_choice(model.generation_config, device=CPU, seed=None, num_tokens=30)
     with Decoder(model).reading(PROMPT) as text:
-        assert [text.next(choose) for _ in range(20)] == expected
+        assert [text.next(choose)[0] for _ in range(20)] == expected
 
 
 def test_a_penalty_does_change_the_reply():

@@ -1,89 +1,17 @@
-"""A trained aligner: what it is shown and what it answers, its bounds, and that it stops when nobody waits for it."""
+"""A trained aligner: what it is shown and what it answers, and its bounds."""
 
 import asyncio
 import os
-import re
-import threading
-import time
 
 import pytest
-from langchain_core.messages import HumanMessage
 
 from stream_aligner_lc import StreamAlignedChat, TransformersAligner
-from stream_aligner_lc.aligners import Aligner
 from stream_aligner_lc.aligners.choose import MODEL_VARIABLE, as_aligner
-from stream_aligner_lc.corrections import Correction, Draft
-from stream_aligner_lc.errors import AlignerError, AlignerTimeout, ConfigurationError
-from stream_aligner_lc.local.completions import StoppedError
-from stream_aligner_lc.local.decoding import Decoder
-from stream_aligner_lc.local.greedy import GreedyEngine
+from stream_aligner_lc.corrections import Correction
+from stream_aligner_lc.errors import AlignerError, ConfigurationError
 from stream_aligner_lc.testing import ScriptedChatModel
-from tests.local.small_models import SpeakingModel, Watch, generated, random_model, save, saying, small_llama, tokenizer
-
-PROMPT = re.compile(
-    r"<\|user\|>##Question: (.*?) \| ##Answer_Prefix: (.*?) \| ##Answer_Last_Sentence: (.*) \| ##Your_Revision: "
-    r"<\|end\|><\|assistant\|>",
-    re.DOTALL,
-)
-QUESTION = "How many are 3 and 4?"
-
-
-class Reviser:
-    """A model that was trained to the last token: it copies the sentence but for what it knows to be wrong."""
-
-    def __init__(self, mistakes=None, **options):
-        self.mistakes = mistakes or {}
-        self.seen = []
-        model = SpeakingModel(self.speak, max_tokens=options.pop("max_tokens", 4096))
-        self.aligner = TransformersAligner.from_model(model, model.tokenizer, **options)
-        self.watch = Watch(model)
-
-    def speak(self, prompt, said):
-        self.seen.append(PROMPT.fullmatch(prompt).groups())
-        revision = self.seen[-1][2]
-        for wrong, right in self.mistakes.items():
-            revision = revision.replace(wrong, right)
-        return revision[len(said) :] if revision.startswith(said) else ""
-
-
-class Rambler:
-    """A model that never ends, so slowly that it can be stopped in between."""
-
-    def __init__(self, *, delay=0.01, **options):
-        model = SpeakingModel(lambda prompt, said: "7")
-        self.aligner = TransformersAligner.from_model(model, model.tokenizer, **options)
-        self.watch = Watch(model, delay=delay)
-
-    def rests(self):
-        """Say that no more than the pass under way follows, within the time of many."""
-        time.sleep(0.05)
-        count = self.watch.count
-        time.sleep(0.15)
-        return self.watch.count == count
-
-
-def draft(text="That is 7.", prefix="We add 3 and 4.", question=QUESTION, index=1):
-    return Draft([HumanMessage(question)], prefix, text, index=index)
-
-
-def ask(aligner, asked):
-    return aligner.invoke(asked)
-
-
-def aask(aligner, asked):
-    return asyncio.run(aligner.ainvoke(asked))
-
-
-def align(aligner, script, **options):
-    return StreamAlignedChat(ScriptedChatModel(script), aligner, **options).invoke(QUESTION)
-
-
-def aalign(aligner, script, **options):
-    return asyncio.run(StreamAlignedChat(ScriptedChatModel(script), aligner, **options).ainvoke(QUESTION))
-
-
-both_ways = pytest.mark.parametrize("way", [ask, aask])
-both_chats = pytest.mark.parametrize("chat", [align, aalign])
+from tests.local.aligner_models import QUESTION, Rambler, Reviser, both_chats, both_ways, draft
+from tests.local.small_models import SpeakingModel, save, saying, small_llama, tokenizer
 
 
 @both_ways
@@ -132,31 +60,23 @@ def test_what_looks_like_a_delimiter_or_a_control_token_is_text(way, nasty):
 
 
 @both_ways
-def test_what_a_correction_cost_is_what_was_read_and_written(way):
-    reviser = Reviser()
+def test_what_a_correction_took_is_what_went_through_the_model(way):
+    reviser = Reviser({"8": "7"})
+    size = len(tokenizer()("That is 7.")["input_ids"])
     first = way(reviser.aligner, draft())
-    written = len(tokenizer()("That is 7.")["input_ids"]) + 1
-    # The last token that was written is not read any more.
-    assert first.tokens == sum(reviser.watch.fed) + 1 == reviser.watch.fed[0] + written
+    # The sentence was guessed, and the end of the answer is not read any more.
+    prompt = reviser.watch.fed[0] - size
+    counts = {"tokens_drafted": size, "tokens_accepted": size, "tokens_reused": 0, "cache_hits": 0}
+    assert first.effort == {"passes": 1, "tokens_fed": prompt + size, **counts}
+    assert first.tokens == prompt + size
     # The next sentence stands behind the same question and prefix.
-    before = sum(reviser.watch.fed)
-    second = way(reviser.aligner, draft("So it is 7.", prefix="We add 3 and 4. That is 7.", index=2))
-    assert second.tokens == sum(reviser.watch.fed) - before + 1
-    assert second.tokens < first.tokens
-
-
-def test_the_engine_writes_what_generate_writes_without_the_model_s_penalties():
-    model = random_model("llama")
-    prompt = [3 + number * 37 % 89 for number in range(30)]
-    plain = generated(model, prompt, 12)
-    model.generation_config.update(repetition_penalty=1.8, do_sample=True, temperature=2.0)
-    engine = GreedyEngine(Decoder(model), frozenset())
-    done = engine.complete(prompt, [], limit=12, stopped=threading.Event())
-    assert (done.ids, done.is_finished, done.num_tokens) == (plain, False, 42)
-    end = plain[5]
-    done = GreedyEngine(Decoder(model), frozenset({end})).complete(prompt, [], limit=12, stopped=threading.Event())
-    assert done.ids == plain[: plain.index(end)]
-    assert done.is_finished
+    second = way(reviser.aligner, draft("So it is 8.", prefix="We add 3 and 4. That is 7.", index=2))
+    fed = sum(reviser.watch.fed[1:])
+    assert second.tokens == second.effort["tokens_fed"] == fed < first.tokens
+    assert second.effort["passes"] == len(reviser.watch.fed) - 1 == 2
+    assert second.effort["tokens_reused"] > 10
+    assert second.effort["cache_hits"] == 1
+    assert reviser.aligner.effort == {name: first.effort[name] + second.effort[name] for name in first.effort}
 
 
 @both_ways
@@ -240,76 +160,6 @@ def test_a_reply_is_corrected_sentence_by_sentence(chat):
     assert next(seen[1] for seen in reviser.seen if seen[2] == "Done.") == "We add. That is 7. So it is 7."
 
 
-def test_cancel_stops_a_correction_in_another_thread_after_its_next_token():
-    rambler, asked = Rambler(max_growth=100), draft()
-    faults = []
-
-    def work():
-        try:
-            rambler.aligner.invoke(asked)
-        except StoppedError as fault:
-            faults.append(fault)
-
-    # The same draft twice, as two replies may share it.
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    while rambler.watch.count < 4:
-        time.sleep(0.005)
-    rambler.aligner.cancel(draft("Another one."))
-    assert all(thread.is_alive() for thread in threads)
-    count = rambler.watch.count
-    rambler.aligner.cancel(asked)
-    for thread in threads:
-        thread.join(1)
-    assert len(faults) == 2
-    assert rambler.watch.count <= count + 3
-
-
-async def test_a_cancelled_task_stops_its_correction_after_its_next_token():
-    rambler = Rambler(max_growth=100)
-    task = asyncio.create_task(rambler.aligner.ainvoke(draft()))
-    while rambler.watch.count < 3:
-        await asyncio.sleep(0.005)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert rambler.rests()
-
-
-def test_one_cancelled_correction_leaves_the_others_alone():
-    reviser, asked = Reviser({"8": "7"}), draft("That is 8.")
-    reviser.aligner.cancel(asked)
-    assert reviser.aligner.invoke(asked).text == "That is 7."
-
-
-@both_chats
-def test_a_correction_that_takes_too_long_is_stopped_as_well(chat):
-    rambler = Rambler(max_growth=100)
-    with pytest.raises(AlignerTimeout, match=r"aligner_timeout=0.1 .* sentence 0"):
-        chat(rambler.aligner, "That is 8. Done.", aligner_timeout=0.1)
-    assert rambler.rests()
-
-
-@both_chats
-def test_the_first_correction_in_time_may_be_the_last(chat):
-    rambler = Rambler(max_growth=100)
-    message = chat(rambler.aligner, "That is 8. Done.", aligner_timeout=0.1, on_aligner_error="keep")
-    assert message.content == "That is 8. Done."
-    assert rambler.rests()
-
-
-async def test_leaving_a_reply_stops_its_correction():
-    rambler = Rambler(max_growth=100)
-    stream = StreamAlignedChat(ScriptedChatModel("That is 8. Done."), rambler.aligner).astream(QUESTION)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.15):
-            await anext(stream)
-    await stream.aclose()
-    assert rambler.watch.count > 0
-    assert rambler.rests()
-
-
 def test_corrections_at_once_are_independent():
     reviser = Reviser({"8": "7"})
     drafts = [draft(f"That is {number}.", prefix="So. " * (number % 5), index=number) for number in range(12)]
@@ -318,12 +168,6 @@ def test_corrections_at_once_are_independent():
     assert [answer.text for answer in asyncio.run(reviser.aligner.abatch(drafts))] == expected
     assert reviser.watch.most_at_once == 1
     assert reviser.aligner._running == []
-
-
-def test_a_sentence_is_corrected_by_itself_and_nothing_is_prepared():
-    assert not Reviser().aligner.joint
-    assert TransformersAligner.correct_many is Aligner.correct_many
-    assert TransformersAligner.warm is Aligner.warm
 
 
 @both_ways
@@ -388,4 +232,6 @@ def test_a_model_without_a_chat_template_is_asked_in_the_bare_template():
     aligner = TransformersAligner.from_model(model, bare)
     assert aligner.invoke(draft()).text == ""
     fields = f"##Question: {QUESTION} | ##Answer_Prefix: We add 3 and 4. | ##Answer_Last_Sentence: That is 7."
-    assert prompts == [f"{fields} | ##Your_Revision:"]
+    # The sentence is read ahead, as what will probably be the answer.
+    assert prompts[-1 - len(bare(" That is 7.")["input_ids"])] == f"{fields} | ##Your_Revision:"
+    assert prompts[-1] == f"{fields} | ##Your_Revision: That is 7."

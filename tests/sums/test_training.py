@@ -19,7 +19,7 @@ def losses(log):
     return [float(line.partition("loss ")[2].partition(",")[0]) for line in log.splitlines() if "loss " in line]
 
 
-@pytest.mark.parametrize("model", ["upstream", "aligner"])
+@pytest.mark.parametrize("model", ["upstream", "aligner", "verdict"])
 def test_training_lowers_the_loss_and_saves_a_model_that_loads(model, tmp_path):
     done = train(model, tmp_path)
     first, last = losses(done.stdout + done.stderr)
@@ -28,4 +28,5 @@ def test_training_lowers_the_loss_and_saves_a_model_that_loads(model, tmp_path):
     if model == "upstream":
         assert ChatTransformers(tmp_path, max_tokens=3).invoke("Ana has 4 coins.").usage_metadata["output_tokens"] <= 3
     else:
-        assert TransformersAligner(tmp_path, device="cpu").load().name == tmp_path.name
+        template = "verdict" if model == "verdict" else "stream-aligner"
+        assert TransformersAligner(tmp_path, device="cpu", template=template).load().name == tmp_path.name

@@ -1,0 +1,1 @@
+"""From corrected sentences to what a model learns from."""
