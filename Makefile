@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check format bench pair clean
+.PHONY: demo test check format bench pair verdict clean
 
 demo: $(STAMP)  ## Two small models on sums: one makes mistakes, the other corrects them as they are said.
 	$(BIN)/python -m stream_aligner_lc demo
@@ -33,6 +33,11 @@ pair: $(STAMP)  ## Train the two small models anew: on single problems, then on 
 	$(TRAIN) upstream --out $(PAIR)/sums-upstream --start build/upstream $(AFTER) --steps 800
 	$(TRAIN) aligner --out build/aligner
 	$(TRAIN) aligner --out $(PAIR)/sums-aligner --start build/aligner $(AFTER) --steps 1500
+
+verdict: $(STAMP)  ## Train the aligner of the template `verdict` anew: a layer more, to compare with (an hour on 2 cores).
+	$(TRAIN) verdict --out build/verdict-3
+	$(TRAIN) verdict --out build/verdict-4 --start build/verdict-3 --layers 4 --rate 2.5e-3 --seed 2 --steps 4000
+	$(TRAIN) verdict --out $(PAIR)/sums-verdict --start build/verdict-4 --layers 4 --earlier 0.2 --rate 1.2e-3 --seed 4 --steps 1800
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -78,7 +78,7 @@ class TransformersAligner(Aligner):
         self._local = model
         self._corrector: Corrector | None = None
         # One draft may be asked about several times at once.
-        self._running: list[tuple[Draft, threading.Event]] = []
+        self._running: dict[threading.Event, Draft] = {}
         self._effort, self._effort_lock = Effort(), threading.Lock()
 
     @classmethod
@@ -150,7 +150,7 @@ class TransformersAligner(Aligner):
 
     def cancel(self, draft: Draft) -> None:
         """Have the decoding of `draft` stopped after its next pass."""
-        for running, stopped in list(self._running):
+        for stopped, running in list(self._running.items()):
             if running is draft:
                 stopped.set()
 
@@ -192,12 +192,12 @@ class TransformersAligner(Aligner):
 
     @contextmanager
     def _stoppable(self, draft: Draft) -> Iterator[threading.Event]:
-        entry = (draft, threading.Event())
-        self._running.append(entry)
+        stopped = threading.Event()
+        self._running[stopped] = draft
         try:
-            yield entry[1]
+            yield stopped
         finally:
-            self._running.remove(entry)
+            del self._running[stopped]
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:

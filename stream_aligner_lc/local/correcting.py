@@ -98,7 +98,7 @@ class Corrector:
         if not answer.is_whole:
             raise AlignerError(
                 f"{self.name} did not come to an end within {asked.limit} tokens for sentence {draft.index} of "
-                f"{len(self.form.answer(draft.text))}. It may not have been trained in the template "
+                f"{len(asked.answer)}. It may not have been trained in the template "
                 f"{self.form.template.name!r}; `max_growth` allows more.",
                 released=draft.prefix,
                 draft=draft.text,
@@ -112,12 +112,13 @@ class Corrector:
         )
 
     def _asked(self, draft: Draft) -> Asked:
-        limit = int(self.max_growth * len(self.form.answer(draft.text))) + 32
+        answer = self.form.answer(draft.text)
+        limit = int(self.max_growth * len(answer)) + 32
         prefix = draft.prefix
         while True:
             prompt = self.form.prompt(draft.question, prefix, draft.text)
             if self.max_tokens is None or len(prompt) + limit <= self.max_tokens:
-                return Asked(prompt, draft.text, limit, prefix_cut=len(draft.prefix) - len(prefix))
+                return Asked(prompt, draft.text, answer, limit, prefix_cut=len(draft.prefix) - len(prefix))
             if not prefix:
                 raise AlignerError(
                     f"The prompt of sentence {draft.index} has {len(prompt)} tokens even without the text so far, and "

@@ -138,9 +138,8 @@ class Decoding:
             yield piece
             end = self._count(piece)
             first = max(end - len(piece.ids), known - 1)
-            rows = range(first, end)
-            for at, row, best in zip(rows, piece.logits, piece.best, strict=False) if end > first else ():
-                token = best if choose is greedy else choose(row, ids[: at + 1])
+            for at in range(first, end):
+                token = piece.best[at - first] if choose is greedy else choose(piece.logits[at - first], ids[: at + 1])
                 if at + 1 < len(ids) and token == ids[at + 1]:
                     continue
                 self.num_accepted += at + 1 - known

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +23,7 @@ _TAG = re.compile("<.+>")
 _BYTE_NAME, _BYTE_NAMES = "<0x41>", "<0x[0-9A-F]{2}>"
 # As byte-level and SentencePiece vocabularies write it.
 _SPACES = " Ġ▁"
+_MOST_KNOWN = 128
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -37,6 +38,8 @@ class Encoder:
         self._forbidden = self._names.keys() - {tokenizer.unk_token_id}
         self._control = self._pattern()
         self._adds_space = self._adds_a_space()
+        # From one sentence to the next, most parts of a prompt are the same.
+        self._known = lru_cache(_MOST_KNOWN)(self._part)
 
     @property
     def has_chat_template(self) -> bool:
@@ -77,7 +80,7 @@ class Encoder:
         for part in parts:
             is_control = bool(ids) and ids[-1] in self._forbidden
             before = self._names[ids[-1]] if is_control else _ANCHOR if ids else ""
-            ids += (self._after if part.is_ours else self._spelled)(before, part.text)
+            ids += self._known(before, part)
         return ids
 
     def ours(self, text: str) -> list[int]:
@@ -94,6 +97,9 @@ class Encoder:
         Many tokenizers put a space before a text; there is none before one that `goes_on` from another.
         """
         return self._spelled(_ANCHOR if goes_on else "", text)
+
+    def _part(self, before: str, part: Part) -> tuple[int, ...]:
+        return tuple((self._after if part.is_ours else self._spelled)(before, part.text))
 
     def starts_word(self, token: int) -> bool:
         """Say whether a token begins a word; marks are words of their own."""

@@ -40,6 +40,8 @@ class Asked(NamedTuple):
 
     prompt: list[int]
     last: str
+    answer: list[int]
+    """What would leave it as it is."""
     limit: int
     """The most tokens that the answer may take."""
     prefix_cut: int = 0
@@ -103,7 +105,7 @@ class RevisionForm(Form):
 
     def ask_each(self, engine: Engine, asked: Sequence[Asked], stopped: threading.Event) -> Generator[Answer]:
         """Have the corrections written; most often they are the sentences themselves."""
-        prompts = [Prompt(each.prompt, self.answer(each.last), each.limit) for each in asked]
+        prompts = [Prompt(each.prompt, each.answer, each.limit) for each in asked]
         for done in engine.complete_each(prompts, stopped=stopped):
             yield Answer(self.read(done.ids), done.is_finished, end=False, effort=done.effort)
 

@@ -20,8 +20,9 @@ from stream_aligner_lc.local.memory import Memory, Text
 from stream_aligner_lc.local.packing import Packing
 from stream_aligner_lc.local.passes import Passes
 
-# Tokens of a shared pass. On a processor a pass of more is bound by arithmetic, and sharing it gains nothing.
-_MOST_TOKENS = {"cpu": 64}
+# Tokens of a shared pass. On a processor arithmetic is the limit soon: 16 replies side by side came to 1.00, 1.18, 1.30
+# and 1.32 times the sentences of one after the other with at most 64, 128, 256 and 512.
+_MOST_TOKENS = {"cpu": 256}
 _MOST_TOKENS_ELSEWHERE = 4096
 _SECONDS_BETWEEN_LOOKS = 0.01
 _FULL = "not enough memory", "can't allocate memory", "out of memory"

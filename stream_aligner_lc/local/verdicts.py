@@ -87,7 +87,7 @@ class VerdictForm(Form):
     def _corrected(
         self, engine: Engine, asked: Asked, judgement: Judgement, effort: Effort, stopped: threading.Event
     ) -> Answer:
-        prompt = Prompt([*asked.prompt, self.encoder.end_of_answer], self.answer(asked.last), asked.limit)
+        prompt = Prompt([*asked.prompt, self.encoder.end_of_answer], asked.answer, asked.limit)
         done = next(engine.complete_each([prompt], stopped=stopped))
         return Answer(self.read(done.ids), done.is_finished, judgement.end, effort + done.effort)
 

@@ -183,7 +183,7 @@ REPLY = ["We add.", "It is 8.", "So it is 8.", "Done."]
 def asked_of(made, reply, prefixes=None):
     prefixes = prefixes or [" ".join(reply[:number]) for number in range(len(reply))]
     prompts = [made.prompt("Why?", prefix, last) for prefix, last in zip(prefixes, reply, strict=True)]
-    return [Asked(prompt, last, 40) for prompt, last in zip(prompts, reply, strict=True)]
+    return [Asked(prompt, last, made.answer(last), 40) for prompt, last in zip(prompts, reply, strict=True)]
 
 
 def answers(engine, asked):

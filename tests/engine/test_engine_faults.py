@@ -1,0 +1,137 @@
+"""What is interrupted, cut or outgrown in the middle leaves nothing behind that could hold up or mislead the next."""
+
+import _thread
+import itertools
+import signal
+import threading
+import time
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from stream_aligner_lc.local import memory
+from stream_aligner_lc.local.completions import Prompt
+from stream_aligner_lc.local.decoding import Decoder
+from tests.engine.replies import LIMIT, NEVER, PROMPT, answered, at_once, completed, engine_for
+from tests.local.small_models import _HEADED, Watch, model_of, random_model
+
+LONG = [PROMPT * 2, PROMPT[::-1] * 2]
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma2", "bloom", "mamba"])
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, SystemExit])
+def test_whoever_comes_after_an_interrupted_pass_is_answered(kind, fault):
+    model = model_of(kind)
+    engine = engine_for(model, ends=frozenset())
+    completed(engine, PROMPT, [], 1)
+
+    def interrupt(*_):
+        raise fault
+
+    for num_layers_read in (False, True):
+        inner = [module for module in model.modules() if isinstance(module, torch.nn.Linear)][-2]
+        hook = (inner if num_layers_read else model).register_forward_pre_hook(interrupt)
+        # Two that do not fit into one pass.
+        with pytest.raises(fault):
+            list(engine.complete_each([Prompt(ids, [], 4) for ids in LONG], stopped=NEVER))
+        hook.remove()
+        for ids in (*LONG, PROMPT):
+            (done,) = at_once(lambda ids=ids: completed(engine, ids, []), seconds=20)
+            assert done.ids == answered(model_of(kind), ids, LIMIT, frozenset())[0]
+
+
+@pytest.fixture
+def interruptible():
+    """Have an interrupt raise, also in a process that a shell has in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("kind", ["llama", "gemma3n"])
+def test_whoever_is_interrupted_while_another_one_s_pass_runs_holds_up_nobody(kind):
+    model = random_model(kind)
+    engine = engine_for(model, ends=frozenset())
+    completed(engine, PROMPT, [], 1)
+    Watch(model, delay=0.02)
+    answers, is_waiting = {}, threading.Event()
+
+    def write(name, ids, count):
+        answers[name] = completed(engine, ids, [], count).ids
+
+    def interrupt():
+        is_waiting.wait(20)
+        time.sleep(0.1)
+        _thread.interrupt_main()
+
+    others = [threading.Thread(target=write, args=(number, ids, 30), daemon=True) for number, ids in enumerate(LONG)]
+    for thread in (*others, threading.Thread(target=interrupt, daemon=True)):
+        thread.start()
+    is_waiting.set()
+    with pytest.raises(KeyboardInterrupt):
+        completed(engine, PROMPT[5:], [], 1000)
+    for thread in others:
+        thread.join(20)
+    (last,) = at_once(lambda: completed(engine, PROMPT[5:], []), seconds=20)
+    reference = random_model(kind)
+    expected = [answered(reference, ids, 30, frozenset())[0] for ids in LONG]
+    assert [answers.get(number) for number in range(2)] == expected
+    assert last.ids == answered(reference, PROMPT[5:], LIMIT, frozenset())[0]
+
+
+def test_a_text_that_its_own_thread_cuts_while_it_is_copied_misleads_nobody(monkeypatch):
+    decoder, num_common, num_calls = Decoder(random_model()), memory.num_common, itertools.count(1)
+
+    def cut_behind(one, other):
+        try:
+            return num_common(one, other)
+        finally:
+            # Found by the first call, copied after the second: the other thread goes on in between.
+            if next(num_calls) == 2:
+                running._text.cut(5)
+
+    ids = [*PROMPT[:20], 7]
+    with decoder.reading(PROMPT) as running:
+        running.next()
+        monkeypatch.setattr(memory, "num_common", cut_behind)
+        with decoder.reading(ids) as text:
+            said = [text.next()[0] for _ in range(4)]
+        assert next(num_calls) > 2
+        assert said == answered(random_model(), ids, 4, frozenset())[0]
+
+
+@pytest.fixture
+def dynamic():
+    """Make Llamas whose rotation grows with the text beyond 64 tokens."""
+    ropes = {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0}
+    config = LlamaConfig(**{**_HEADED, "max_position_embeddings": 64}, rope_parameters=ropes)
+
+    def make():
+        torch.manual_seed(0)
+        model = LlamaForCausalLM(config).eval().double()
+        for parameter in model.parameters():
+            if parameter.dim() == 2:
+                torch.nn.init.normal_(parameter, std=0.25)
+        model.generation_config.eos_token_id = None
+        return model
+
+    return make
+
+
+@pytest.mark.parametrize("length", [20, 40, 52])
+def test_a_rotation_that_grows_with_the_text_is_as_generate_has_it_where_it_does_not(dynamic, length):
+    ids, engine = (PROMPT * 4)[:length], engine_for(dynamic(), ends=frozenset())
+    expected = answered(dynamic(), ids, LIMIT, frozenset())
+    for draft in (expected[0], [], [9, *expected[0]]):
+        assert completed(engine, ids, draft)[:2] == expected
+
+
+@pytest.mark.parametrize("length", [56, 63, 64, 65])
+def test_a_rotation_that_grows_with_the_text_is_as_generate_has_it_where_it_begins_to(dynamic, length):
+    ids = (PROMPT * 4)[:length]
+    expected = answered(dynamic(), ids, LIMIT, frozenset())
+    for draft in (expected[0], []):
+        # What was read before changes such a model itself, so that each time another copy is asked.
+        assert completed(engine_for(dynamic(), ends=frozenset()), ids, draft)[:2] == expected
