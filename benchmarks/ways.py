@@ -185,7 +185,7 @@ class Bench:
         # Whether it can share passes is tried once, here, so that those passes count for nothing below.
         self._rounds = rounds_of(self.model)
         self.tell(self.model, 0)
-        assert self._rounds._packing.is_possible  # noqa: SLF001  # see above
+        assert self._rounds.worker.packing.is_possible  # see above
         self.clock = time.process_time if options.clock == "cpu" else time.perf_counter
         self._runs: dict[tuple[int, int], dict[str, list[Run]]] = {}
 

@@ -66,6 +66,8 @@ class TransformersAligner(Aligner):
         _check("max_growth", max_growth, at_least=1)
         _check("temperature", temperature, at_least=0)
         _check("top_p", top_p, at_least=0, at_most=1)
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+            raise ConfigurationError(f"`seed` must be a whole number or None, got {seed!r}.")
         if cache_bytes is not None:
             _check("cache_bytes", cache_bytes, at_least=0)
         if not isinstance(model, LocalModel):

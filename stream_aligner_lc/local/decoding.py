@@ -15,7 +15,8 @@ import torch
 
 from stream_aligner_lc.local.completions import StoppedError
 from stream_aligner_lc.local.memory import Memory, Room, Text
-from stream_aligner_lc.local.rounds import Piece, rounds_of
+from stream_aligner_lc.local.rounds import rounds_of
+from stream_aligner_lc.local.works import Piece
 
 T = TypeVar("T")
 Stop = threading.Event | None
@@ -43,9 +44,9 @@ class Decoder:
         self.model = model
         self.device = model.device
         self.rounds = rounds_of(model)
-        self.passes = self.rounds.passes
+        self.passes = self.rounds.worker.passes
         self.memory = Memory(self.passes, kept_bytes, self.rounds.alone)
-        self.rounds.may_take_from(self.memory)
+        self.rounds.worker.may_take_from(self.memory)
 
     @contextmanager
     def reading(

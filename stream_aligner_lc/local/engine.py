@@ -10,7 +10,7 @@ from stream_aligner_lc.local.completions import Completion, Effort, Prompt, Stop
 from stream_aligner_lc.local.decoding import Choose, Decoder, Decoding, greedy
 from stream_aligner_lc.local.guessing import Guesses
 from stream_aligner_lc.local.memory import Room
-from stream_aligner_lc.local.rounds import Piece
+from stream_aligner_lc.local.works import Piece
 
 
 class DraftingEngine:

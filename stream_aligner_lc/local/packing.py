@@ -32,12 +32,14 @@ class Packing:
 
     def __init__(self, model: Any) -> None:
         self._model = model
+        self._windows: list[int | None] = []
+        """How far attention was told to look back, layer by layer, in the last pass."""
 
     @cached_property
     def is_possible(self) -> bool:
         """Whether a shared pass comes to what passes of their own do: tried once, on a few tokens."""
         try:
-            return _knows_its_windows(self._model.config.get_text_config(decoder=True)) and self._agrees()
+            return self._agrees() and _windows(self._model.config.get_text_config(decoder=True)) == self._windows
         except Exception:  # noqa: BLE001  # an architecture can differ in any way
             return False
 
@@ -61,6 +63,7 @@ class Packing:
                 use_cache=True,
                 logits_to_keep=torch.tensor(wanted, device=device),
             )
+        self._windows = packed.windows
         return list(output.logits[0].split([num for _, _, num in parts]))
 
     @contextmanager
@@ -112,6 +115,7 @@ class _PackedCache(Cache):
         self.last: list[tuple[torch.Tensor, torch.Tensor]] = []
         """All keys and values of each text, in the layer that was updated last."""
         self.last_layer = -1
+        self.windows: list[int | None] = []
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *args: Any, **kwargs: Any
@@ -158,6 +162,8 @@ def _attend(
         raise NotImplementedError("a layer that attends to another one's keys")
     inner = ALL_ATTENTION_FUNCTIONS.get(_current.inner) or sys.modules[type(module).__module__].eager_attention_forward
     is_bool, window = _current.inner == "sdpa", kwargs.get("sliding_window")
+    # Where only the mask knows the window, attention is not told, and a few tokens would not show the difference.
+    packed.windows.append(window)
     outs = []
     for number, (span, (keys, values)) in enumerate(zip(packed.spans, packed.last, strict=True)):
         mask = packed.mask(number, query, keys.shape[-2], window, is_bool=is_bool)
@@ -165,10 +171,13 @@ def _attend(
     return torch.cat(outs, dim=1), None
 
 
-def _knows_its_windows(config: Any) -> bool:
-    # Where the mask alone knows how far a layer sees, attention cannot tell, and a few tokens do not show it.
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    return kinds <= {"full_attention", "sliding_attention"} and not getattr(config, "attention_chunk_size", None)
+def _windows(config: Any) -> list[int | None] | None:
+    """Return how far each layer should see back, None for a layer without bound; None if nobody can tell."""
+    kinds = getattr(config, "layer_types", None) or ["sliding_attention"] * config.num_hidden_layers
+    if not set(kinds) <= {"full_attention", "sliding_attention"} or getattr(config, "attention_chunk_size", None):
+        return None
+    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    return [window if kind == "sliding_attention" else None for kind in kinds]
 
 
 def _is_close(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -44,6 +44,8 @@ class Passes:
         self._takes_use_cache = "use_cache" in parameters
         self.reach = _reach(model.config)
         """The length beyond which what was read before would have been read otherwise, None if there is none."""
+        # There `generate` reads all anew with the other rotation; elsewhere it goes on with what it has.
+        self._is_reread = any(rope.get("rope_type") == "longrope" for rope in _ropes(model.config))
         layers = DynamicCache(config=model.config).layers
         self._is_croppable = self._state_name == "past_key_values" and all(
             type(layer) in _CROPPABLE for layer in layers
@@ -60,7 +62,7 @@ class Passes:
 
     def outgrows(self, length: int, then: int) -> bool:
         """Say whether a text has to be read anew because it grows from `length` to `then` tokens."""
-        return self.reach is not None and 0 < length <= self.reach < then
+        return self._is_reread and self.reach is not None and 0 < length <= self.reach < then
 
     def empty(self) -> Any:
         """Return what is remembered of no tokens."""
@@ -94,12 +96,15 @@ def _wrapped_by_peft(model: Any) -> Any:
 def _reach(config: Any) -> int | None:
     """Return the length beyond which what was read before would have been read otherwise, None if there is none."""
     text = config.get_text_config(decoder=True)
-    ropes = getattr(text, "rope_parameters", None) or {}
-    # One for all layers, or one for each kind of layer.
-    every = [ropes] if "rope_type" in ropes else [rope for rope in ropes.values() if isinstance(rope, dict)]
     reaches = [
         rope.get("original_max_position_embeddings") or text.max_position_embeddings
-        for rope in every
+        for rope in _ropes(config)
         if rope.get("rope_type") in _GROWING_ROPES
     ]
     return min(reaches, default=None)
+
+
+def _ropes(config: Any) -> list[dict[str, Any]]:
+    ropes = getattr(config.get_text_config(decoder=True), "rope_parameters", None) or {}
+    # One for all layers, or one for each kind of layer.
+    return [ropes] if "rope_type" in ropes else [rope for rope in ropes.values() if isinstance(rope, dict)]

@@ -9,77 +9,29 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakSet, WeakValueDictionary
-
-import torch
+from weakref import WeakValueDictionary
 
 from stream_aligner_lc.local.completions import StoppedError
-from stream_aligner_lc.local.memory import Memory, Text
-from stream_aligner_lc.local.packing import Packing
-from stream_aligner_lc.local.passes import Passes
+from stream_aligner_lc.local.works import Errand, Piece, Work, Worker
 
 # Tokens of a shared pass. On a processor arithmetic is the limit soon: 16 replies side by side came to 1.00, 1.18, 1.30
 # and 1.32 times the sentences of one after the other with at most 64, 128, 256 and 512.
 _MOST_TOKENS = {"cpu": 256}
 _MOST_TOKENS_ELSEWHERE = 4096
 _SECONDS_BETWEEN_LOOKS = 0.01
-_FULL = "not enough memory", "can't allocate memory", "out of memory"
-
-
-@dataclass(eq=False)
-class Work:
-    """Something to be done while the model does nothing else."""
-
-    stopped: threading.Event | None = None
-    can_wait: bool = False
-    """Whether everything else comes first."""
-    fault: BaseException | None = None
-    is_begun: bool = False
-    is_done: bool = False
-    turn: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(eq=False)
-class Piece(Work):
-    """Tokens to be read at the end of a text."""
-
-    text: Text = field(kw_only=True)
-    ids: Sequence[int] = field(kw_only=True)
-    num_logits: int = field(kw_only=True)
-    logits: torch.Tensor = field(init=False)
-    """Of what follows each of the last tokens, of shape (num_logits, vocabulary)."""
-    best: list[int] = field(init=False)
-    """The most probable ones."""
-
-
-@dataclass(eq=False)
-class Errand(Work):
-    """A function to be called."""
-
-    call: Callable[[], Any] = field(kw_only=True)
-    result: Any = field(init=False)
 
 
 class Rounds:
     """Whose turn it is with one model."""
 
     def __init__(self, model: Any) -> None:
-        self.passes = Passes(model)
-        self.num_passes = 0
-        self._memories: WeakSet[Memory] = WeakSet()
-        self._packing = Packing(model)
+        self.worker = Worker(model)
         self._most_tokens = _MOST_TOKENS.get(model.device.type, _MOST_TOKENS_ELSEWHERE)
         self._waiting: deque[Work] = deque()
         self._mutex = threading.Lock()
         self._leader: Work | None = None
         """The work whose thread runs the passes, or is about to."""
-
-    def may_take_from(self, memory: Memory) -> None:
-        """Have what `memory` keeps given up when the device is full."""
-        with self._mutex:
-            self._memories.add(memory)
 
     def alone(self, call: Callable[[], Any]) -> Any:
         """Return what `call` returns, called while no pass runs."""
@@ -134,7 +86,7 @@ class Rounds:
 
     def _serve(self, batch: Sequence[Work]) -> None:
         try:
-            self._run(batch)
+            self.worker.run(batch)
         except Exception as fault:  # noqa: BLE001  # it is raised where the work came from
             for work in batch:
                 work.fault = work.fault or fault
@@ -149,7 +101,7 @@ class Rounds:
 
     def _next(self) -> list[Any]:
         # Tried outside the lock, because it takes a few passes the first time.
-        can_share = len(self._waiting) > 1 and self._packing.is_possible
+        can_share = len(self._waiting) > 1 and self.worker.packing.is_possible
         with self._mutex:
             first = next((work for work in self._waiting if not work.can_wait), self._waiting[0])
             batch = [first]
@@ -174,101 +126,7 @@ class Rounds:
         return company
 
     def _fits(self, piece: Piece) -> bool:
-        return self.passes.is_croppable(len(piece.text.ids) + len(piece.ids))
-
-    def _run(self, batch: Sequence[Work]) -> None:
-        for work in batch:
-            if work.stopped is not None and work.stopped.is_set():
-                work.fault = StoppedError()
-        live = [work for work in batch if work.fault is None]
-        if not live:
-            return
-        if isinstance(live[0], Errand):
-            self._go(live[0])
-            return
-        pieces = [work for work in live if isinstance(work, Piece)]
-        try:
-            self._read(pieces)
-        except Exception as fault:
-            is_full = _is_full(fault)
-            if len(pieces) == 1 and not is_full:
-                raise
-        else:
-            return
-        # Not before the fault is gone: it holds what was computed so far.
-        if is_full:
-            self._make_room()
-        # One after the other they need less, and what is wrong with one does not concern the others.
-        for piece in pieces:
-            self._read_alone(piece)
-
-    def _go(self, errand: Errand) -> None:
-        try:
-            errand.result = errand.call()
-        except Exception as fault:
-            if not _is_full(fault):
-                raise
-        else:
-            return
-        self._make_room()
-        try:
-            errand.result = errand.call()
-        except Exception as fault:
-            if not _is_full(fault):
-                raise
-            raise _no_memory(fault) from fault
-
-    def _read_alone(self, piece: Piece) -> None:
-        try:
-            self._read([piece])
-        except Exception as fault:  # noqa: BLE001  # see `_serve`
-            piece.fault = fault
-            if _is_full(fault):
-                piece.fault = _no_memory(fault)
-
-    def _make_room(self) -> None:
-        with self._mutex:
-            memories = list(self._memories)
-        for memory in memories:
-            memory.shrink()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-    @torch.inference_mode()
-    def _read(self, pieces: Sequence[Piece]) -> None:
-        try:
-            if len(pieces) == 1:
-                self._read_one(pieces[0])
-            else:
-                self._read_together(pieces)
-        except BaseException:
-            for piece in pieces:
-                piece.text.undo()
-            raise
-        self.num_passes += 1
-        logits = torch.cat([piece.logits for piece in pieces]) if len(pieces) > 1 else pieces[0].logits
-        # One transfer for all of them.
-        best = logits.argmax(-1).tolist()
-        for piece in pieces:
-            piece.best, best = best[: piece.num_logits], best[piece.num_logits :]
-            piece.text.is_whole = True
-            if self.passes.remembers:
-                piece.text.ids.extend(piece.ids)
-
-    def _read_one(self, piece: Piece) -> None:
-        text = piece.text
-        ids, state, num_before = piece.ids, text.state, len(text.ids)
-        if not text.is_whole:
-            # What cannot be undone is read anew.
-            ids, state, num_before = [*text.ids, *piece.ids], self.passes.empty(), 0
-        piece.logits, state = self.passes.run(ids, state, num_before, piece.num_logits)
-        if self.passes.remembers:
-            text.state = state
-
-    def _read_together(self, pieces: Sequence[Piece]) -> None:
-        rows = self._packing.run([(piece.ids, piece.text.state, piece.num_logits) for piece in pieces])
-        for piece, logits in zip(pieces, rows, strict=True):
-            piece.logits = logits
+        return self.worker.passes.is_croppable(len(piece.text.ids) + len(piece.ids))
 
 
 # By the model's id, which is its own as long as the rounds hold it.
@@ -283,14 +141,3 @@ def rounds_of(model: Any) -> Rounds:
         if rounds is None:
             rounds = _rounds[id(model)] = Rounds(model)
         return rounds
-
-
-def _no_memory(fault: Exception) -> MemoryError:
-    return MemoryError(f"The memory is full, even with nothing kept: {fault}")
-
-
-def _is_full(fault: BaseException) -> bool:
-    if isinstance(fault, torch.OutOfMemoryError | MemoryError):
-        return True
-    # As a processor's allocator says it.
-    return isinstance(fault, RuntimeError) and any(sign in str(fault) for sign in _FULL)

@@ -73,7 +73,7 @@ def test_threads_whose_passes_cannot_be_shared_are_answered_one_after_the_other(
             assert (done.ids, done.is_finished) == (sentence.answer, sentence.is_finished)
 
     at_once(*(partial(read, number, reply) for number, reply in enumerate(asked)))
-    assert not engine._decoder.rounds._packing.is_possible
+    assert not engine._decoder.rounds.worker.packing.is_possible
     assert watch.most_at_once == 1
 
 

@@ -16,7 +16,8 @@ from stream_aligner_lc.local.decoding import Decoder
 from tests.engine.replies import LIMIT, NEVER, PROMPT, answered, at_once, completed, engine_for
 from tests.local.small_models import _HEADED, Watch, model_of, random_model
 
-LONG = [PROMPT * 2, PROMPT[::-1] * 2]
+# No two of them fit into one pass on a processor.
+LONG = [PROMPT * 8, PROMPT[::-1] * 8]
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma2", "bloom", "mamba"])

@@ -262,7 +262,7 @@ def test_a_stopped_decoding_makes_no_pass_at_all():
     stopped.set()
     with decoder.reading(PROMPT, stopped=stopped) as text, pytest.raises(StoppedError):
         text.next()
-    assert decoder.rounds.num_passes == text.num_passes == 0
+    assert decoder.rounds.worker.num_passes == text.num_passes == 0
 
 
 def test_a_model_that_is_dropped_is_gone_with_all_that_it_read():

@@ -42,7 +42,7 @@ def test_what_a_decoding_took_is_counted():
         counts = (text.num_passes, text.num_fed, text.num_drafted, text.num_accepted, text.num_reused)
     assert watch.fed == [35, 4]
     assert counts == (2, 39, 8, 6, 0)
-    assert decoder.rounds.num_passes == 2
+    assert decoder.rounds.worker.num_passes == 2
 
 
 def test_of_a_wrong_guess_nothing_is_kept():

@@ -118,10 +118,10 @@ def test_answers_that_are_known_are_read_in_one_pass_together():
     watch, engine = Watch(model), engine_of(model)
     # How much memory a token takes is known once one was read.
     complete(engine, ([7, 8, 9], [], 1))
-    before = engine._decoder.rounds.num_passes
+    before = engine._decoder.rounds.worker.num_passes
     asked = [(ids, answer[:5], 6) for ids, answer in zip(prompts, plain, strict=True)]
     assert [done.ids for done in complete(engine, *asked)] == [answer[:6] for answer in plain]
-    assert engine._decoder.rounds.num_passes == before + 1
+    assert engine._decoder.rounds.worker.num_passes == before + 1
     assert watch.fed[-1] == 45
 
 
@@ -143,7 +143,7 @@ def test_answers_that_nobody_asks_for_any_more_are_given_up():
     )
     assert next(answers).ids == plain[0][:2]
     answers.close()
-    assert engine._decoder.rounds.num_passes == 3
+    assert engine._decoder.rounds.worker.num_passes == 3
     assert not any(text.is_running for text in engine._decoder.memory._texts)
 
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from stream_aligner_lc.local.decoding import Decoder
-from stream_aligner_lc.local.rounds import Piece, rounds_of
+from stream_aligner_lc.local.rounds import rounds_of
+from stream_aligner_lc.local.works import Piece
 from tests.local.small_models import generated, model_of
 from tests.local.test_rounds import PROMPT, PROMPTS, next_tokens, piece
 
@@ -97,10 +98,10 @@ def test_another_fault_is_not_tried_again(model, rounds):
 
 
 def test_a_shared_pass_that_the_device_has_no_room_for_is_read_one_after_the_other(model, rounds):
-    assert rounds._packing.is_possible
+    assert rounds.worker.packing.is_possible
     tried = failing(model, 1, torch.OutOfMemoryError("CUDA out of memory"))
     pieces = [piece(rounds, ids) for ids in PROMPTS]
     rounds.do(*pieces)
     assert len(tried) == 4
-    assert rounds.num_passes == 3
+    assert rounds.worker.num_passes == 3
     assert [each.best for each in pieces] == next_tokens()

@@ -27,7 +27,7 @@ def side_by_side(model):
         for _ in range(COUNT):
             for number, new in enumerate(decoder.drive(*(text.steps() for text in texts))):
                 said[number] += new
-    return said, decoder.rounds.num_passes
+    return said, decoder.rounds.worker.num_passes
 
 
 @pytest.mark.parametrize("attention", ["its own", "eager"])

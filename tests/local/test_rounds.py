@@ -10,7 +10,8 @@ import pytest
 from stream_aligner_lc.local.completions import StoppedError
 from stream_aligner_lc.local.decoding import Decoder
 from stream_aligner_lc.local.memory import Text
-from stream_aligner_lc.local.rounds import Errand, Piece, rounds_of
+from stream_aligner_lc.local.rounds import rounds_of
+from stream_aligner_lc.local.works import Errand, Piece
 from tests.local.small_models import Watch, generated, model_of
 
 PROMPT = [3 + number * 37 % 89 for number in range(30)]
@@ -28,7 +29,7 @@ def rounds(model):
 
 
 def piece(rounds, ids, **options):
-    return Piece(text=Text(array("I"), rounds.passes.empty()), ids=ids, num_logits=1, **options)
+    return Piece(text=Text(array("I"), rounds.worker.passes.empty()), ids=ids, num_logits=1, **options)
 
 
 def next_tokens(kind="llama"):
@@ -131,7 +132,7 @@ def test_pieces_that_wait_together_are_read_in_one_pass(rounds, model):
         pieces = [piece(rounds, ids) for ids in PROMPTS]
         for each in pieces:
             busy.add(each)
-    assert rounds.num_passes == 1
+    assert rounds.worker.num_passes == 1
     assert watch.fed[-1] == sum(map(len, PROMPTS))
     assert [each.best for each in pieces] == next_tokens()
     assert [list(each.text.ids) for each in pieces] == PROMPTS
@@ -145,7 +146,7 @@ def test_where_an_architecture_allows_no_shared_pass_each_is_read_alone(kind):
     with Busy(rounds) as busy:
         pieces = [piece(rounds, ids) for ids in PROMPTS]
         busy.add(*pieces)
-    assert rounds.num_passes == 3
+    assert rounds.worker.num_passes == 3
     assert [each.best for each in pieces] == next_tokens(kind)
 
 
@@ -162,7 +163,7 @@ def test_what_can_wait_shares_no_pass(rounds):
     with Busy(rounds) as busy:
         pieces = [piece(rounds, ids, can_wait=ids is not PROMPTS[1]) for ids in PROMPTS]
         busy.add(*pieces)
-    assert rounds.num_passes == 3
+    assert rounds.worker.num_passes == 3
     assert [each.best for each in pieces] == next_tokens()
 
 

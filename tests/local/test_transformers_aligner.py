@@ -167,7 +167,7 @@ def test_corrections_at_once_are_independent():
     assert [answer.text for answer in reviser.aligner.batch(drafts)] == expected
     assert [answer.text for answer in asyncio.run(reviser.aligner.abatch(drafts))] == expected
     assert reviser.watch.most_at_once == 1
-    assert reviser.aligner._running == []
+    assert reviser.aligner._running == {}
 
 
 @both_ways
