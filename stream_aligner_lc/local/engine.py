@@ -67,13 +67,19 @@ class DraftingEngine:
     ) -> tuple[list[int], Effort]:
         """Return the token that follows the first `places[0]` ids, the first `places[1]`, ..., in one pass."""
         start, reach = places[0], self._decoder.passes.reach
-        choose = self._make_choice(start) if self._make_choice else greedy
         # Beyond it every length has logits of its own.
         places = [place for place in places if place == start or reach is None or place <= reach]
         more = ids[start : places[-1]]
         with self._decoder.reading(ids[:start], ahead=len(more), room="awaited", stopped=stopped) as decoding:
-            tokens = next(self._decoder.drive(decoding.read(more, choose)))
+            tokens = next(self._decoder.drive(decoding.read(more, self._choice_at(places))))
             return [tokens[place - start] for place in places], _effort(decoding)
+
+    def _choice_at(self, places: Sequence[int]) -> Choose:
+        if self._make_choice is None:
+            return greedy
+        # Each place throws its own dice, so that it does not matter which of them are asked about together.
+        choices = {place: self._make_choice(place) for place in places}
+        return lambda row, ids: choices[len(ids)](row, ids) if len(ids) in choices else -1
 
     def warm(self, ids: Sequence[int], *, stopped: threading.Event) -> None:
         """Read the beginning of prompts to come, when nothing else is to be done."""

@@ -13,6 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from stream_aligner_lc.local import memory
 from stream_aligner_lc.local.completions import Prompt
 from stream_aligner_lc.local.decoding import Decoder
+from stream_aligner_lc.local.slabs import capacity
 from tests.engine.replies import LIMIT, NEVER, PROMPT, answered, at_once, completed, engine_for
 from tests.local.small_models import _HEADED, Watch, model_of, random_model
 
@@ -101,6 +102,29 @@ def test_a_text_that_its_own_thread_cuts_while_it_is_copied_misleads_nobody(monk
             said = [text.next()[0] for _ in range(4)]
         assert next(num_calls) > 2
         assert said == answered(random_model(), ids, 4, frozenset())[0]
+
+
+def test_how_much_room_a_text_takes_is_not_judged_by_a_pass_that_is_under_way():
+    model = random_model()
+    decoder, begun = Decoder(model), []
+    one_token = 2 * 4 * 2 * 8 * 8
+
+    def begin():
+        begun.append(decoder.memory.begin(PROMPT[::-1], room="awaited"))
+
+    other = threading.Thread(target=begin, daemon=True)
+
+    def halfway(*_):
+        # Two of four layers have read the first text by now.
+        other.start()
+        other.join(0.2)
+
+    hook = model.model.layers[2].register_forward_pre_hook(halfway)
+    with decoder.reading(PROMPT, room="awaited") as running:
+        running.next()
+        hook.remove()
+    other.join(20)
+    assert [text.reserved for text in begun] == [capacity(30) * one_token]
 
 
 @pytest.fixture

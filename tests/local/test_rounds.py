@@ -151,11 +151,11 @@ def test_where_an_architecture_allows_no_shared_pass_each_is_read_alone(kind):
 
 
 def test_a_shared_pass_has_a_bounded_length_and_nobody_overtakes(rounds, model):
-    watch, lengths = Watch(model), (40, 30, 20, 100, 10)
+    watch, lengths = Watch(model), (160, 120, 80, 400, 40)
     with Busy(rounds) as busy:
-        pieces = [piece(rounds, (PROMPT * 4)[:length]) for length in lengths]
+        pieces = [piece(rounds, (PROMPT * 14)[:length]) for length in lengths]
         busy.add(*pieces)
-    assert watch.fed[-4:] == [40, 50, 100, 10]
+    assert watch.fed[-4:] == [160, 200, 400, 40]
     assert all(each.fault is None for each in pieces)
 
 
