@@ -21,8 +21,9 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## The loop beside the bare model, in one run.
+bench: $(STAMP)  ## The loop beside the bare model, and the aligner beside generate.
 	$(BIN)/python benchmarks/loop.py
+	$(BIN)/python benchmarks/engine.py --clock cpu
 
 TRAIN := $(BIN)/python -m stream_aligner_lc.sums.train
 PAIR := stream_aligner_lc/sums/checkpoints
