@@ -17,8 +17,7 @@ from stream_aligner_lc.local.slabs import capacity
 from tests.engine.replies import LIMIT, NEVER, PROMPT, answered, at_once, completed, engine_for
 from tests.local.small_models import _HEADED, Watch, model_of, random_model
 
-# No two of them fit into one pass on a processor.
-LONG = [PROMPT * 8, PROMPT[::-1] * 8]
+LONG = [PROMPT * 2, PROMPT[::-1] * 2]
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma2", "bloom", "mamba"])
@@ -31,14 +30,18 @@ def test_whoever_comes_after_an_interrupted_pass_is_answered(kind, fault):
     def interrupt(*_):
         raise fault
 
-    for num_layers_read in (False, True):
-        inner = [module for module in model.modules() if isinstance(module, torch.nn.Linear)][-2]
-        hook = (inner if num_layers_read else model).register_forward_pre_hook(interrupt)
-        # Two that do not fit into one pass.
+    inner = [module for module in model.modules() if isinstance(module, torch.nn.Linear)][-2]
+    # Before any layer has read a thing, and after nearly all have.
+    for number, interrupted in enumerate((model, inner)):
+        known = [[number, *ids] for ids in LONG]
+        list(engine.complete_each([Prompt(ids, [], 1) for ids in known], stopped=NEVER))
+        asked = [[*ids, *PROMPT[9:]] for ids in known]
+        hook = interrupted.register_forward_pre_hook(interrupt)
         with pytest.raises(fault):
-            list(engine.complete_each([Prompt(ids, [], 4) for ids in LONG], stopped=NEVER))
+            list(engine.complete_each([Prompt(ids, [], 4) for ids in asked], stopped=NEVER))
         hook.remove()
-        for ids in (*LONG, PROMPT):
+        others = [[*ids, 7, 8, 9] for ids in known]
+        for ids in (*others, *asked, PROMPT):
             (done,) = at_once(lambda ids=ids: completed(engine, ids, []), seconds=20)
             assert done.ids == answered(model_of(kind), ids, LIMIT, frozenset())[0]
 
