@@ -50,7 +50,7 @@ class DraftingEngine:
         choose = self._make_choice(len(ids)) if self._make_choice else greedy
         guesses = Guesses(draft, self._starts_word)
         guess, said = guesses.first(), list[int]()
-        with self._decoder.reading(ids, ahead=len(draft) + 1, room=room, stopped=stopped) as decoding:
+        with self._decoder.reading(ids, ahead=limit, room=room, stopped=stopped) as decoding:
             while len(said) < limit:
                 guess = guess[: limit - len(said) - 1]
                 new = yield from decoding.steps(choose, guess)

@@ -157,9 +157,9 @@ class Memory:
         if not self._passes.is_croppable(len(source.ids)):
             return Text(array("I"), self._passes.empty())
         length = min(length, num_common(source.ids.tobytes(), ids.tobytes()))
-        # Its own thread may be cutting it.
-        kept = source.ids[:length]
-        return Text(kept, source.state.first(len(kept)))
+        # Its own thread may be cutting it, or starting anew.
+        state, kept = source.state, source.ids[:length]
+        return Text(kept, state.first(len(kept)))
 
     def _wait_for_room(self, length: int, stopped: threading.Event | None) -> None:
         ticket = object()
@@ -178,9 +178,10 @@ class Memory:
         busy = [text for text in self._texts if text.is_running and text.reserved is not None]
         if not busy:
             return True
-        self._token_bytes = self._token_bytes or max(getattr(text.state, "token_bytes", 0) for text in busy)
         if not self._token_bytes:
-            # Nobody knows yet what a token takes.
+            # What has been through one pass at least shows it; in the middle of one, layers are missing.
+            self._token_bytes = max((text.state.token_bytes for text in busy if text.ids), default=0)
+        if not self._token_bytes:
             return False
         running = sum(text.num_bytes for text in self._texts if text.is_running)
         return running + self._needed(length) <= self.kept_bytes

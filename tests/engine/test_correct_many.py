@@ -8,11 +8,10 @@ from functools import partial
 import pytest
 from langchain_core.messages import HumanMessage
 
-from stream_aligner_lc import TransformersAligner
 from stream_aligner_lc.corrections import Correction, Draft
 from stream_aligner_lc.errors import AlignerError
 from stream_aligner_lc.local.completions import StoppedError
-from stream_aligner_lc.sums.pair import ALIGNER
+from stream_aligner_lc.sums.pair import aligner as bundled
 from stream_aligner_lc.sums.problems import closing, problems, step
 from tests.engine.replies import NEVER, PROMPT, answered, engine_for
 from tests.engine.speakers import TEMPLATES, Speaker
@@ -113,8 +112,8 @@ def test_with_verdicts_drafts_that_wait_share_one_pass(together):
     assert speaker.watch.count == 1
     prompts = [len(speaker.aligner._corrector.form.prompt(each.question, each.prefix, each.text)) for each in drafts]
     assert speaker.watch.fed == [prompts[-1] - answers[0].effort["tokens_reused"]]
-    assert [answer.effort["passes"] for answer in answers] == [1, 0, 0, 0]
-    assert [answer.tokens for answer in answers] == [*speaker.watch.fed, 0, 0, 0]
+    efforts = [(answer.effort["passes"], answer.tokens) for answer in answers]
+    assert efforts == [(1, speaker.watch.fed[0]), (0, 0), (0, 0), (0, 0)]
 
 
 def test_with_verdicts_more_sentences_wait_for_one_pass_the_fewer_of_them_change():
@@ -170,23 +169,26 @@ def test_beyond_the_length_where_positions_change_only_the_first_token_is_told(k
         assert tokens == [answered(model_of(kind), ids[:place], 1, frozenset())[0][0] for place in told]
 
 
+@both_templates
 @pytest.mark.parametrize("num_wrong", [0, 1, 3])
-def test_the_bundled_aligner_answers_together_as_it_does_one_by_one(num_wrong):
-    aligner = TransformersAligner(ALIGNER, device="cpu", dtype="float32").load()
-    aligner._corrector.shares_passes, aligner._corrector._edit_rate = True, 0.0
-    for problem in problems(8, seed=3):
+def test_the_bundled_aligners_answer_together_as_they_do_one_by_one(template, num_wrong):
+    aligner, num_changes = bundled(template=template, dtype="float32").load(), 0
+    aligner._corrector.shares_passes = True
+    for problem in problems(12, seed=3):
         steps = zip(problem.values, problem.changes, strict=False)
-        right = [*(step(before, change, before + change) for before, change in steps), closing(problem.answer)]
+        right = [*(step(before, change, before + change) for before, change in steps), closing(problem.answer)][:4]
         num_right = len(right) - num_wrong
         texts = [*right[:num_right], *(text.replace("= ", "= 1") for text in right[num_right:])]
         drafts = [
             Draft([HumanMessage(problem.question)], " ".join(texts[:number]), text, index=number)
             for number, text in enumerate(texts)
-        ][:4]
-        alone = [TransformersAligner.correct_many(aligner, [each])[0] for each in drafts]
-        changed = next((at for at, (a, b) in enumerate(zip(alone, drafts, strict=True)) if a.text != b.text), 3)
+        ]
+        alone = [aligner.invoke(each) for each in drafts]
+        changes = [answer.text != text for answer, text in zip(alone, texts, strict=True)]
         aligner._corrector._edit_rate = 0.0
-        assert aligner.correct_many(drafts) == alone[: changed + 1]
+        assert aligner.correct_many(drafts) == alone[: [*changes, True].index(True) + 1]
+        num_changes += sum(changes)
+    assert (num_changes > 0) == (num_wrong > 0)
 
 
 @both_ways
