@@ -94,15 +94,13 @@ def aligner_rows(form: Form, *, seed: int, earlier: float = 0.0) -> Iterator[Row
 
 
 def _learn_judged(form: VerdictForm, ids: list[int], labels: list[int], said: Sequence[Row]) -> None:
-    is_first = True
-    for start, row in _places(ids, said):
+    for number, (start, row) in enumerate(_places(ids, said)):
         # What comes after the last token of the sentence before is a verdict, which has its place already.
-        learned = row.labels if is_first else row.labels[1:]
+        learned = row.labels[number > 0 :]
         end = start + len(row.ids)
         labels[end - len(learned) : end] = learned
         if labels[end] == NOT_LEARNED:
             labels[end] = form.verdict(Judgement(replaces=row.labels[-1] == NOT_LEARNED, end=False))
-        is_first = False
 
 
 def _earlier(rng: random.Random, share: float) -> list[BaseMessage]:

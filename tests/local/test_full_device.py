@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from stream_aligner_lc.local.decoding import Decoder
-from stream_aligner_lc.local.rounds import rounds_of
 from stream_aligner_lc.local.works import Piece
 from tests.local.small_models import generated, model_of
 from tests.local.test_rounds import PROMPT, PROMPTS, next_tokens, piece
@@ -19,16 +18,6 @@ FULL = [
     RuntimeError("MPS backend out of memory"),
 ]
 every_full = pytest.mark.parametrize("full", FULL, ids=["cuda", "python", "cpu", "another cpu", "mps"])
-
-
-@pytest.fixture
-def model():
-    return model_of("llama")
-
-
-@pytest.fixture
-def rounds(model):
-    return rounds_of(model)
 
 
 def failing(model, times, fault):

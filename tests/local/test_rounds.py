@@ -18,16 +18,6 @@ PROMPT = [3 + number * 37 % 89 for number in range(30)]
 PROMPTS = [PROMPT[:7], PROMPT[10:], PROMPT[5:10]]
 
 
-@pytest.fixture
-def model():
-    return model_of("llama")
-
-
-@pytest.fixture
-def rounds(model):
-    return rounds_of(model)
-
-
 def piece(rounds, ids, **options):
     return Piece(text=Text(array("I"), rounds.worker.passes.empty()), ids=ids, num_logits=1, **options)
 
