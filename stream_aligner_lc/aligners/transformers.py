@@ -44,7 +44,7 @@ class TransformersAligner(Aligner):
     samples (with `top_p`), and a `seed` then makes the same prompt sample the same answer. What the model has read
     stays in a cache of `cache_bytes` (by default half of a GPU's free memory, at most 1 GiB on a processor), which all
     users of the model share. With `warms` the released text is read while the upstream writes: by default on a GPU,
-    where that costs no one anything. Any number of replies may use one object; on a GPU they share passes. Raises
+    where that costs no one anything. Any number of replies may use one object, and share passes where that pays. Raises
     `ConfigurationError` for a model that cannot be loaded.
     """
 
