@@ -194,7 +194,8 @@ class Decoding:
     def _draftable(self, draft: Sequence[int]) -> Sequence[int]:
         passes, length = self._decoder.passes, len(self._ids)
         if passes.reach is not None:
-            return [token for at, token in enumerate(draft, length + 1) if passes.may_read_ahead(length, at)]
+            # Beyond it every length has logits of its own.
+            return draft[: max(passes.reach - 1 - length, 0)]
         if passes.is_croppable(length + len(draft)):
             return draft
         # What cannot be cut is read anew after a wrong guess, whole: worth it once, while nothing has been read, and

@@ -66,8 +66,9 @@ class DraftingEngine:
         self, ids: Sequence[int], places: Sequence[int], *, stopped: threading.Event
     ) -> tuple[list[int], Effort]:
         """Return the token that follows the first `places[0]` ids, the first `places[1]`, ..., in one pass."""
-        start = places[0]
-        places = [place for place in places if self._decoder.passes.may_read_ahead(start, place)]
+        start, reach = places[0], self._decoder.passes.reach
+        # Beyond it every length has logits of its own.
+        places = [place for place in places if place == start or reach is None or place <= reach]
         more = ids[start : places[-1]]
         with self._decoder.reading(ids[:start], ahead=len(more), room="awaited", stopped=stopped) as decoding:
             tokens = next(self._decoder.drive(decoding.read(more, self._choice_at(places))))

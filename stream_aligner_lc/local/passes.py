@@ -60,11 +60,6 @@ class Passes:
         """Say whether what is remembered of a text of `length` tokens can be cut, and be read in pieces."""
         return self._is_croppable and self.remembers and (self.reach is None or length <= self.reach)
 
-    def may_read_ahead(self, length: int, then: int) -> bool:
-        """Say whether a text of `length` tokens may be read on to `then` in one pass, as it would be one by one."""
-        # At the reach and beyond it, every length has logits of its own.
-        return self.reach is None or then == length or then < self.reach
-
     def outgrows(self, length: int, then: int) -> bool:
         """Say whether a text has to be read anew because it grows from `length` to `then` tokens."""
         return self._is_reread and self.reach is not None and 0 < length <= self.reach < then
