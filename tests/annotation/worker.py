@@ -1,0 +1,61 @@
+"""The command in a process of its own, with doubles in place of models.
+
+The upstream `slow` takes SECONDS for each of its chunks and waits while the file HOLD is there; each question that is
+asked is noted in the file ASKED.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from contextlib import aclosing
+from pathlib import Path
+
+from stream_aligner_lc import named
+from stream_aligner_lc.commands import annotate
+from stream_aligner_lc.errors import StreamAlignerError
+from tests.annotation.doubles import Editor, Upstream
+
+
+class Slow(Upstream):
+    """Take time, and note what is asked."""
+
+    async def _astream(self, *args, **kwargs):
+        while Path(os.environ["HOLD"]).exists():
+            await asyncio.sleep(0.01)
+        async with aclosing(super()._astream(*args, **kwargs)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    def turn(self, messages, **kwargs):
+        if messages[-1].type == "human":
+            with Path(os.environ["ASKED"]).open("a") as file:
+                file.write(f"{messages[-1].text}\n")
+        return super().turn(messages, **kwargs)
+
+
+def model_named(name, **options):
+    """Return a double; the options are those of the upstream."""
+    if name == "teacher":
+        return Editor({"It is odd.": "", "No.": {"raw": "Hm."}})
+    return Slow({}, default="It is bad. It is odd.  No.\n\n- So bad\n- é", delay=float(os.environ.get("SECONDS", "0")))
+
+
+def main():
+    """Run the command as the program does."""
+    parser = argparse.ArgumentParser()
+    annotate.add(parser.add_subparsers(required=True))
+    options = parser.parse_args()
+    named.model_named = model_named
+    try:
+        options.run(options)
+    except StreamAlignerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Data files: read from every kind, written whole."""
