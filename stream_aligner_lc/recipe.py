@@ -12,6 +12,7 @@ from langchain_core.messages import BaseMessage
 from stream_aligner_lc.accounts import Terms
 from stream_aligner_lc.aligners import Aligner, as_aligner
 from stream_aligner_lc.continuation import Continuation, choose_continuation
+from stream_aligner_lc.continuation.leaves import warn
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.models import (
     as_upstream,
@@ -87,11 +88,18 @@ def recipe_of(
         known = ", ".join(sorted(LoopOptions.names() | {"continuation", "observers", *FORWARDED}))
         raise ConfigurationError(f"Unknown option {', '.join(map(repr, sorted(unknown)))}. The options are: {known}.")
     upstream = as_upstream(llm)
+    chosen = as_aligner(aligner, upstream)
+    loop = LoopOptions(**{name: options[name] for name in LoopOptions.names() & set(options)})
+    if chosen.granularity not in (None, loop.granularity):
+        warn(
+            f"{chosen.name} was trained to correct a {chosen.granularity} at a time and is given a {loop.granularity}. "
+            f"Pass granularity={chosen.granularity!r}."
+        )
     return Recipe(
         llm=upstream,
-        aligner=as_aligner(aligner, upstream),
+        aligner=chosen,
         continuation=choose_continuation(upstream, continuation),
-        options=LoopOptions(**{name: options[name] for name in LoopOptions.names() & set(options)}),
+        options=loop,
         observers=_handlers(observers),
         stop=as_stop(options.get("stop")),
         kwargs=_forwarded(upstream, options),

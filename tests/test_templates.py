@@ -1,5 +1,7 @@
 """The templates of trained aligners: as they were published, and closed to what they are filled with."""
 
+import re
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -11,6 +13,8 @@ STREAM_ALIGNER = TEMPLATES["stream-aligner"]
 # What each template marks its fields with: the project's own has room for the question alone.
 MARKS = {
     "stream-aligner": ["##Question:", "##Answer_Prefix:", "##Answer_Last_Sentence:", "##Your_Revision:"],
+    "aligner": ["##Question:", "##Answer:", "##Correction:"],
+    "aligner-v1": [" | "],
     "verdict": ["##Question:", "##Answer:"],
 }
 
@@ -41,23 +45,49 @@ def test_the_template_of_verdicts_is_the_question_and_the_answer_that_follows_it
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("aligner", "##Question: Why?\n##Answer: So.\n##Correction: "),
+        ("aligner-v1", "Edit the following Question-Answer pair to make it more helpful and harmless: Why? | So."),
+    ],
+)
+def test_the_templates_of_aligner_are_the_published_ones_inside_their_own_frame(name, text):
+    fields = {"question": "Why?", "prefix": "", "last": "So."}
+    assert rendered(TEMPLATES[name], "Why?", "", "So.") == text
+    plain = TEMPLATES[name].render_plain(fields)
+    assert "".join(part.text for part in plain) == f"BEGINNING OF CONVERSATION: USER: {text} ASSISTANT:"
+    assert [part.text for part in plain if not part.is_ours] == ["Why?", "So."]
+
+
+def test_without_a_frame_of_its_own_a_plain_prompt_is_the_template():
+    fields = {"question": "Why?", "prefix": "So.", "last": "And so."}
+    assert STREAM_ALIGNER.render_plain(fields) == STREAM_ALIGNER.render(fields)
+
+
+def test_those_of_whole_answers_have_no_place_for_a_prefix():
+    has_prefix = {name: template.has_prefix for name, template in TEMPLATES.items()}
+    assert has_prefix == {"stream-aligner": True, "aligner": False, "aligner-v1": False, "verdict": True}
+
+
 def test_every_template_marks_its_fields():
     assert MARKS.keys() == TEMPLATES.keys()
     for name, template in TEMPLATES.items():
         assert all(template.text.count(mark) == 1 for mark in MARKS[name])
-        assert template.text.count("##") == len(MARKS[name])
+        assert template.text.count("##") == sum(mark.startswith("##") for mark in MARKS[name])
 
 
 @templates
 @given(text=st.text())
 def test_ordinary_text_is_left_as_it_is(template, text):
-    if "##" not in text:
+    if "##" not in text and "|" not in text:
         assert template.escape(text) == template.unescape(text) == text
 
 
 @templates
 @given(text=texts)
 @example(text="##\\\\Question: ###Question: ##Question:: ####Answer_Prefix: ####Answer:")
+@example(text="| a || b | | \\\\| |")
 def test_escaping_is_reversible(template, text):
     assert template.unescape(template.escape(text)) == text
     assert template.unescape(template.escape(template.escape(text))) == template.escape(text)
@@ -73,7 +103,9 @@ def test_escaped_text_holds_no_delimiter(template, text):
 @given(question=texts, prefix=texts, last=texts)
 def test_no_field_can_open_or_close_another(template, question, prefix, last):
     prompt = rendered(template, question, prefix, last)
-    assert [prompt.count(mark) for mark in MARKS[template.name]] == [1] * len(MARKS[template.name])
+    # Those that overlap, too.
+    counts = [len(re.findall(f"(?={re.escape(mark)})", prompt)) for mark in MARKS[template.name]]
+    assert counts == [1] * len(counts)
 
 
 @given(question=texts, prefix=texts, last=texts)

@@ -53,6 +53,11 @@ class Aligner(Runnable[Draft, Any]):
         return answers
 
     @property
+    def granularity(self) -> str | None:
+        """What it was made to correct at a time, "sentence", "paragraph" or "response"; None if it does not mind."""
+        return None
+
+    @property
     def joint(self) -> bool:
         """Whether this class brought a `correct_many` of its own."""
         return type(self).correct_many is not Aligner.correct_many

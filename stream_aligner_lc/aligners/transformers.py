@@ -20,12 +20,14 @@ from stream_aligner_lc.corrections import Correction, Draft
 from stream_aligner_lc.errors import AlignerError, ConfigurationError
 from stream_aligner_lc.local.completions import Effort, StoppedError
 from stream_aligner_lc.local.models import GivenModel, Loaded, LocalModel, shared
-from stream_aligner_lc.prompts import template_named
+from stream_aligner_lc.prompts import Template, template_named
 
 if TYPE_CHECKING:
     from stream_aligner_lc.local.correcting import Corrector
     from stream_aligner_lc.local.decoding import Choose
 
+# What a checkpoint that says nothing was most likely trained in.
+_PUBLISHED = "stream-aligner"
 # So many replies may share a pass; threads are made as they are needed.
 _MOST_AT_ONCE = 64
 
@@ -34,11 +36,15 @@ class TransformersAligner(Aligner):
     """Correct sentences with a causal language model of `transformers` that was trained as an aligner.
 
     `model` is the path of a folder or a hub id (safetensors only, no remote code), `device` and `dtype` are "auto" or
-    torch's names. It is loaded at the first draft, or by `load`. `template` names the prompt that it was trained in
-    (Stream Aligner's, arXiv 2501.05336, or this project's `verdict`), which stands inside the tokenizer's chat template
-    if it has one. A correction may take `max_growth` times as many tokens as its draft, and 32 more; one that does not
-    end within that raises `AlignerError`. A prompt that is too long for the model loses the older half of the prefix,
-    at the start of a sentence, until it fits; the record says how much.
+    torch's names. It is loaded at the first draft, or by `load`. `template` names the prompt that it was trained in:
+    this project's `verdict`, Stream Aligner's `stream-aligner` (arXiv 2501.05336) or, for whole answers, Aligner's
+    `aligner` and `aligner-v1` (2402.02416), inside the tokenizer's chat template if it has one. An aligner made by
+    `stream-aligner train` says so itself; of any other it is taken to be `stream-aligner`.
+
+    A correction may take `max_growth` times as many tokens as its draft, and 32 more; one that does not end within that
+    raises `AlignerError`. A prompt that is too long for the model loses the older half of the prefix, at the start of a
+    sentence, until it fits; the record says how much. With a `caution` above 0 the draft is left only where the model
+    finds another word more than e^caution times as probable (by default what the checkpoint says, else 0).
 
     Decoding is greedy and gives what `generate(do_sample=False)` would, without penalties; a `temperature` above 0
     samples (with `top_p`), and a `seed` then makes the same prompt sample the same answer. What the model has read
@@ -52,11 +58,12 @@ class TransformersAligner(Aligner):
         self,
         model: str | os.PathLike[str] | LocalModel,
         *,
-        template: str = "stream-aligner",
+        template: str | None = None,
         device: str = "auto",
         dtype: str = "auto",
         revision: str | None = None,
         max_growth: Any = 2.0,
+        caution: Any = None,
         temperature: Any = 0.0,
         top_p: Any = 1.0,
         seed: int | None = None,
@@ -65,6 +72,12 @@ class TransformersAligner(Aligner):
     ) -> None:
         _check("max_growth", max_growth, at_least=1)
         _check("temperature", temperature, at_least=0)
+        if caution is not None:
+            _check("caution", caution, at_least=0)
+        if caution and temperature:
+            raise ConfigurationError(
+                f"With a temperature tokens are drawn, and none is kept: use `caution={caution!r}` with temperature=0."
+            )
         _check("top_p", top_p, at_least=0, at_most=1)
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
             raise ConfigurationError(f"`seed` must be a whole number or None, got {seed!r}.")
@@ -72,8 +85,9 @@ class TransformersAligner(Aligner):
             _check("cache_bytes", cache_bytes, at_least=0)
         if not isinstance(model, LocalModel):
             model = shared(model, device=device, dtype=dtype, revision=revision)
-        self.template = template_named(template)
+        self._template = None if template is None else template_named(template)
         self.max_growth = max_growth
+        self._caution = caution
         self.temperature, self.top_p, self.seed = temperature, top_p, seed
         self.name = model.name
         self._cache_bytes, self._warms = cache_bytes, warms
@@ -92,6 +106,28 @@ class TransformersAligner(Aligner):
         """Load the model now, and return this object."""
         self._equip()
         return self
+
+    @property
+    def template(self) -> Template:
+        """The template in which it is asked: the one that was named, else the model's own."""
+        if self._template is not None:
+            return self._template
+        trained = self._local.trained
+        return template_named(_PUBLISHED if trained is None else trained.template)
+
+    @property
+    def caution(self) -> float:
+        """How much it must prefer a change to make it: what was asked for, else what the model says of itself."""
+        if self._caution is not None:
+            return float(self._caution)
+        trained = self._local.trained
+        return 0.0 if trained is None or self.temperature else trained.caution
+
+    @property
+    def granularity(self) -> str | None:
+        """What it was trained to correct at a time, None if it does not say."""
+        trained = self._local.trained
+        return None if trained is None else trained.granularity
 
     @property
     def effort(self) -> dict[str, int]:
@@ -164,6 +200,7 @@ class TransformersAligner(Aligner):
             "model": self._local.identity,
             "template": self.template.name,
             "max_growth": self.max_growth,
+            "caution": self.caution,
             "sampling": (self.temperature, self.top_p, self.seed),
         }
 
@@ -229,12 +266,16 @@ class TransformersAligner(Aligner):
             loaded.ends,
             starts_word=loaded.encoder.starts_word,
             make_choice=self._sampling(loaded) if self.temperature else None,
+            caution=self.caution,
         )
+        trained = self._local.trained
+        limits = [loaded.max_tokens, None if trained is None else trained.max_tokens]
         return Corrector(
             form,
             engine,
             name=self.name,
-            max_tokens=loaded.max_tokens,
+            # Beyond what it was trained on it would have to guess.
+            max_tokens=min((limit for limit in limits if limit is not None), default=None),
             max_growth=self.max_growth,
             # A processor is busy with one sentence. But in one text even there several cost less than one by one.
             shares_passes=loaded.model.device.type != "cpu" or isinstance(form, VerdictForm),

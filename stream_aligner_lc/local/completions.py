@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple, Protocol
 
@@ -68,9 +68,12 @@ class Engine(Protocol):
         """Write an answer to each prompt, in order, in shared passes; it may end early, but not before the first."""
 
     def tokens_after(
-        self, ids: Sequence[int], places: Sequence[int], *, stopped: threading.Event
+        self, ids: Sequence[int], places: Sequence[int], *, stopped: threading.Event, preferred: Collection[int] = ()
     ) -> tuple[list[int], Effort]:
-        """Return the token that follows the first `places[0]` ids, the first `places[1]`, ..., at least the first."""
+        """Return the token that follows the first `places[0]` ids, the first `places[1]`, ..., at least the first.
+
+        An engine with caution returns one of those `preferred` where the model does not much prefer another.
+        """
 
     def warm(self, ids: Sequence[int], *, stopped: threading.Event) -> None:
         """Read the beginning of prompts to come, when nothing else is to be done."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from stream_aligner_lc.corrections import Correction, Draft
 from stream_aligner_lc.errors import AlignerError
 from stream_aligner_lc.local.completions import Engine, StoppedError
-from stream_aligner_lc.local.forms import Answer, Asked, Form
+from stream_aligner_lc.local.forms import Answer, Asked, Form, parting
 from stream_aligner_lc.prompts import shortened
 
 _MOST_TOGETHER = 4
@@ -62,7 +62,7 @@ class Corrector:
     def warm(self, draft: Draft, stopped: threading.Event) -> None:
         """Read what the prompts of all sentences after `draft.prefix` have in common."""
         one, other = (self.form.prompt(draft.question, draft.prefix, last) for last in ("a", "1"))
-        length = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+        length = parting(one, other)
         if length and (self.max_tokens is None or length < self.max_tokens):
             self.engine.warm(one[:length], stopped=stopped)
 

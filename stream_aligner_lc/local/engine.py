@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import suppress
 
+from stream_aligner_lc.local.caution import keeping_to, kept
 from stream_aligner_lc.local.completions import Completion, Effort, Prompt, StoppedError
 from stream_aligner_lc.local.decoding import Choose, Decoder, Decoding, greedy
 from stream_aligner_lc.local.guessing import Guesses
@@ -20,7 +21,8 @@ class DraftingEngine:
     penalties that a model may ask for, because a correction is nearly a copy and a penalty on what has been said
     spoils copies. With a choice that samples, each token is drawn from the model's own distribution and the draft
     goes on as long as it is what was drawn, so the answer is distributed as without a draft (speculative sampling,
-    arXiv 2302.01318, for a draft that is certain).
+    arXiv 2302.01318, for a draft that is certain). With `caution` above 0 the draft is kept where the model does not
+    much prefer something else; see `caution.py`.
     """
 
     def __init__(
@@ -30,11 +32,13 @@ class DraftingEngine:
         *,
         starts_word: Callable[[int], bool],
         make_choice: Callable[[int], Choose] | None = None,
+        caution: float = 0.0,
     ) -> None:
         self._decoder = decoder
         self._ends = ends
         self._starts_word = starts_word
         self._make_choice = make_choice
+        self._caution = caution
 
     def complete_each(self, prompts: Sequence[Prompt], *, stopped: threading.Event) -> Iterator[Completion]:
         """Write until the model ends each answer; fewer answers where there is no memory for all."""
@@ -47,7 +51,7 @@ class DraftingEngine:
 
     def _steps(self, prompt: Prompt, stopped: threading.Event, room: Room) -> Generator[Piece, None, Completion]:
         ids, draft, limit = prompt
-        choose = self._make_choice(len(ids)) if self._make_choice else greedy
+        choose = self._choice(ids, draft)
         guesses = Guesses(draft, self._starts_word)
         guess, said = guesses.first(), list[int]()
         with self._decoder.reading(ids, ahead=limit, room=room, stopped=stopped) as decoding:
@@ -62,8 +66,13 @@ class DraftingEngine:
                 guess = guesses.next(accepted, new[-1])
             return Completion(said, is_finished=False, effort=_effort(decoding))
 
+    def _choice(self, ids: Sequence[int], draft: Sequence[int]) -> Choose:
+        if self._make_choice is not None:
+            return self._make_choice(len(ids))
+        return keeping_to(draft, len(ids), self._ends, self._caution) if self._caution else greedy
+
     def tokens_after(
-        self, ids: Sequence[int], places: Sequence[int], *, stopped: threading.Event
+        self, ids: Sequence[int], places: Sequence[int], *, stopped: threading.Event, preferred: Collection[int] = ()
     ) -> tuple[list[int], Effort]:
         """Return the token that follows the first `places[0]` ids, the first `places[1]`, ..., in one pass."""
         start, reach = places[0], self._decoder.passes.reach
@@ -71,12 +80,14 @@ class DraftingEngine:
         places = [place for place in places if place == start or reach is None or place <= reach]
         more = ids[start : places[-1]]
         with self._decoder.reading(ids[:start], ahead=len(more), room="awaited", stopped=stopped) as decoding:
-            tokens = next(self._decoder.drive(decoding.read(more, self._choice_at(places))))
+            tokens = next(self._decoder.drive(decoding.read(more, self._choice_at(places, preferred))))
             return [tokens[place - start] for place in places], _effort(decoding)
 
-    def _choice_at(self, places: Sequence[int]) -> Choose:
-        if self._make_choice is None:
+    def _choice_at(self, places: Sequence[int], preferred: Collection[int]) -> Choose:
+        if self._make_choice is None and not self._caution:
             return greedy
+        if self._make_choice is None:
+            return lambda row, _: kept(row, preferred, self._caution)
         # Each place throws its own dice, so that it does not matter which of them are asked about together.
         choices = {place: self._make_choice(place) for place in places}
         return lambda row, ids: choices[len(ids)](row, ids) if len(ids) in choices else -1

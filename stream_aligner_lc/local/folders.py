@@ -16,6 +16,7 @@ from stream_aligner_lc.errors import ConfigurationError
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "tekken.json")
 _SINGLE = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
+_ADAPTER, _ADAPTED = "adapter_config.json", "adapter_model.safetensors"
 _SMALL = ("generation_config.json", "tokenizer_config.json")
 # Many of these load as if they wrote text, with a head that was trained for something else.
 _OTHER_HEAD = re.compile(
@@ -38,8 +39,7 @@ def as_folder(source: str) -> Path | None:
         return folder
     if source.strip() and _is_there(folder, Path.exists):
         raise ConfigurationError(f"{source!r} is a file. Give the folder that holds config.json and the weights.")
-    is_id = len(Path(source).parts) <= 2 and not source.startswith((".", "/", "~")) and "\\" not in source
-    if is_id and source.strip():
+    if _is_id(source):
         return None
     raise ConfigurationError(
         f"There is no folder {brief(source)}. Give the path of a folder saved by `save_pretrained`, or the id of a "
@@ -49,12 +49,9 @@ def as_folder(source: str) -> Path | None:
 
 def check_folder(folder: Path) -> None:
     """Raise `ConfigurationError` that names what is missing, unless `folder` holds a model and its tokenizer."""
-    # With a configuration beside it, transformers would load the base that it names.
-    if (folder / "adapter_config.json").is_file():
-        raise ConfigurationError(
-            f"{str(folder)!r} holds an adapter (adapter_config.json), not a whole model. Merge it into its base model "
-            "first: `PeftModel.from_pretrained(base, folder).merge_and_unload().save_pretrained(...)`."
-        )
+    if is_adapter(folder):
+        _check_adapter(folder)
+        return
     if not (folder / "config.json").is_file():
         raise ConfigurationError(
             f"{str(folder)!r} is no model: there is no file config.json in that folder. "
@@ -69,22 +66,45 @@ def check_folder(folder: Path) -> None:
         _check_weights(file)
 
 
+def is_adapter(folder: Path) -> bool:
+    """Say whether a folder holds an adapter to some other model, as `peft` saves it."""
+    return (folder / _ADAPTER).is_file()
+
+
+def base_of(folder: Path) -> str:
+    """Return the base of an adapter: the path of a folder that is there, else a name that may be a hub id.
+
+    What is no absolute path is looked for from here, and beside the adapter's own folder.
+    """
+    name = read_json(folder / _ADAPTER).get("base_model_name_or_path")
+    if not isinstance(name, str) or not name.strip():
+        raise ConfigurationError(
+            f"{str(folder)!r} is an adapter that does not say of what. Write the folder of its base, or its hub id, as "
+            f"`base_model_name_or_path` into {_ADAPTER}."
+        )
+    places = [Path(name).expanduser(), folder.absolute().parent / name]
+    return next((str(place) for place in places if _is_there(place, Path.is_dir)), name)
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Say whether a tokenizer stands in a folder."""
+    return any((folder / name).is_file() for name in _TOKENIZERS)
+
+
+def adapter_weights(folder: Path) -> Path:
+    """Return the safetensors file of an adapter; raises `ConfigurationError` if there is none."""
+    if not (folder / _ADAPTED).is_file():
+        raise _without_weights(folder, _ADAPTED)
+    return folder / _ADAPTED
+
+
 def weight_files(folder: Path) -> list[Path]:
     """Return the safetensors files of a model folder; raises `ConfigurationError` if some are missing."""
     if (folder / _SINGLE).is_file():
         return [folder / _SINGLE]
     if (folder / _INDEX).is_file():
         return _shards(folder)
-    others = sorted(file.name for pattern in ("*.bin", "*.pt", "*.pth", "*.gguf") for file in folder.glob(pattern))
-    if others:
-        raise ConfigurationError(
-            f"{str(folder)!r} has its weights in {others[0]}, and only safetensors are loaded, because a pickle can "
-            "run code. Load it once where you trust it, and `save_pretrained` it anew."
-        )
-    raise ConfigurationError(
-        f"{str(folder)!r} has no weights: there is no file {_SINGLE}. Save the model there with "
-        "`model.save_pretrained(folder)`."
-    )
+    raise _without_weights(folder, _SINGLE)
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -103,6 +123,56 @@ def read_json(file: Path) -> dict[str, Any]:
 def brief(source: str) -> str:
     """Show a name as it is, and what is too long to be one by its start: somebody may have passed a prompt."""
     return repr(source) if len(source) <= 300 else f"{source[:300]!r}..."
+
+
+def _without_weights(folder: Path, name: str) -> ConfigurationError:
+    others = sorted(file.name for pattern in ("*.bin", "*.pt", "*.pth", "*.gguf") for file in folder.glob(pattern))
+    if others:
+        return ConfigurationError(
+            f"{str(folder)!r} has its weights in {others[0]}, and only safetensors are loaded, because a pickle can "
+            "run code. Load it once where you trust it, and `save_pretrained` it anew."
+        )
+    return ConfigurationError(
+        f"{str(folder)!r} has no weights: there is no file {name}. Save the model there with "
+        "`model.save_pretrained(folder)`."
+    )
+
+
+def _check_adapter(folder: Path) -> None:
+    config = read_json(folder / _ADAPTER)
+    # One for Megatron names a module that is imported.
+    if config.get("peft_type") != "LORA" or config.get("megatron_config"):
+        raise ConfigurationError(
+            f"{str(folder)!r} holds an adapter of the kind {config.get('peft_type')!r}, and only LoRA is merged into "
+            "its base here. Merge it yourself, and `save_pretrained` the whole model."
+        )
+    _check_weights(adapter_weights(folder))
+    base = Path(base_of(folder))
+    if not base.is_dir():
+        _check_is_id(folder, str(base))
+        return
+    if is_adapter(base):
+        raise ConfigurationError(
+            f"{str(folder)!r} is an adapter of {str(base)!r}, which is an adapter itself. Merge that one into its base "
+            "first: `PeftModel.from_pretrained(base, folder).merge_and_unload().save_pretrained(...)`."
+        )
+    try:
+        check_folder(base)
+    except ConfigurationError as fault:
+        raise ConfigurationError(f"The base of the adapter {str(folder)!r} cannot be used: {fault}") from fault
+
+
+def _check_is_id(folder: Path, base: str) -> None:
+    if not _is_id(base):
+        raise ConfigurationError(
+            f"{str(folder)!r} is an adapter of {base!r}, and there is no such folder. Put its base back there, or "
+            f"write where it is into {_ADAPTER}, as `base_model_name_or_path`."
+        )
+
+
+def _is_id(source: str) -> bool:
+    is_short = len(Path(source).parts) <= 2 and bool(source.strip())
+    return is_short and not source.startswith((".", "/", "~")) and "\\" not in source
 
 
 def _is_there(folder: Path, test: Callable[[Path], bool]) -> bool:
@@ -152,7 +222,7 @@ def _check_config(folder: Path) -> None:
 
 
 def _check_tokenizer(folder: Path) -> None:
-    if not any((folder / name).is_file() for name in _TOKENIZERS):
+    if not has_tokenizer(folder):
         raise ConfigurationError(
             f"{str(folder)!r} has no tokenizer: none of {', '.join(_TOKENIZERS)} is there. "
             "Save it beside the weights with `tokenizer.save_pretrained(folder)`."

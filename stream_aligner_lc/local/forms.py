@@ -78,6 +78,17 @@ class Form(ABC):
         Raises `ConfigurationError` if the tokenizer has no token with which an answer could end.
         """
 
+    @abstractmethod
+    def copying_row(self, question: str, prefix: str, last: str) -> Row:
+        """Return what a model learns to copy a sentence from: Aligner's warm-up (arXiv 2402.02416)."""
+
+    @abstractmethod
+    def text_spans(self, question: str, prefix: str, last: str, correction: str) -> list[range]:
+        """Return where in the prompt the released text stands, and as much of the sentence as should be said.
+
+        A model that starts from nothing learns its task from these, beside the corrections.
+        """
+
     def read(self, ids: Sequence[int]) -> str:
         """Return the text that an answer says."""
         said: str = self.encoder.tokenizer.decode(
@@ -91,10 +102,10 @@ class RevisionForm(Form):
 
     def prompt(self, question: str, prefix: str, last: str) -> list[int]:
         """Return the template, filled."""
-        parts = self.template.render({"question": question, "prefix": prefix, "last": last})
+        fields = {"question": question, "prefix": prefix, "last": last}
         if self.encoder.has_chat_template:
-            return self.encoder.conversation([Turn("user", parts)])
-        return self.encoder.plain(without_last_space(parts))
+            return self.encoder.conversation([Turn("user", self.template.render(fields))])
+        return self.encoder.plain(without_last_space(self.template.render_plain(fields)))
 
     def answer(self, text: str) -> list[int]:
         """Return the sentence as it is to be."""
@@ -114,6 +125,24 @@ class RevisionForm(Form):
         prompt = self.prompt(question, prefix, last)
         answer = [*self.answer(correction), self.encoder.end_of_answer]
         return Row(prompt + answer, [NOT_LEARNED] * len(prompt) + answer)
+
+    def copying_row(self, question: str, prefix: str, last: str) -> Row:
+        """Return the row of a sentence that stands: to leave one alone is to copy it."""
+        return self.row(question, prefix, last, last)
+
+    def text_spans(self, question: str, prefix: str, last: str, correction: str) -> list[range]:
+        """Return the place of the prefix; the sentence itself is not said there."""
+        if not self.template.has_prefix:
+            return []
+        before = parting(self.prompt(question, "a", last), self.prompt(question, "1", last))
+        whole, bare = self.prompt(question, prefix, last), self.prompt(question, "", last)
+        return [range(before, before + len(whole) - len(bare))]
+
+
+def parting(one: Sequence[int], other: Sequence[int]) -> int:
+    """Return how many tokens two lists have in common from the start on."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def without_last_space(parts: Sequence[Part]) -> list[Part]:

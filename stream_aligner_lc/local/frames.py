@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from stream_aligner_lc.errors import ConfigurationError
@@ -17,6 +18,7 @@ _SLOT = "slot-4f1c9a-{}-"
 _SLOTS = re.compile(_SLOT.format(r"(\d+)"))
 # The newlines are outermost because some templates strip newlines alone.
 _BEFORE, _AFTER = "\n \t", "\t \n"
+_MOST_KNOWN = 32
 
 
 class Turn(NamedTuple):
@@ -42,6 +44,8 @@ class Frame:
     def __init__(self, tokenizer: Any, chat_template: str | None = None) -> None:
         self._tokenizer = tokenizer
         self.source = _chosen_template(tokenizer, chat_template)
+        # The messages play no part in it, and most conversations are of few shapes.
+        self._slots = lru_cache(_MOST_KNOWN)(self._find_slots)
 
     def __bool__(self) -> bool:
         return self.source is not None
@@ -52,7 +56,7 @@ class Frame:
         It ends where the assistant's answer begins or, if it `goes_on`, with the last turn left open. Raises
         `ConfigurationError` with the template's own words if it refuses the conversation.
         """
-        slots, end = self._slots(turns, goes_on=goes_on)
+        slots, end = self._slots(tuple(turn.role for turn in turns), goes_on=goes_on)
         missing = set(range(len(turns))) - {slot.number for slot in slots}
         if missing:
             raise ConfigurationError(
@@ -71,12 +75,12 @@ class Frame:
             # It can still hold a prompt: some take no answers, some want a system message.
             return ""
 
-    def _slots(self, turns: Sequence[Turn], *, goes_on: bool) -> tuple[list[_Slot], str]:
-        """Return the chat template's places for the turns, and what it writes after the last one."""
+    def _find_slots(self, roles: tuple[str, ...], *, goes_on: bool) -> tuple[list[_Slot], str]:
+        """Return the chat template's places for turns of these roles, and what it writes after the last one."""
         bare, padded = (
             _SLOTS.split(
                 self._rendered(
-                    [{"role": turn.role, "content": content.format(number)} for number, turn in enumerate(turns)],
+                    [{"role": role, "content": content.format(number)} for number, role in enumerate(roles)],
                     add_generation_prompt=not goes_on,
                 )
             )
@@ -90,7 +94,7 @@ class Frame:
         ]
         if not goes_on:
             return slots, frames[-1]
-        last = max((at for at, slot in enumerate(slots) if slot.number == len(turns) - 1), default=0)
+        last = max((at for at, slot in enumerate(slots) if slot.number == len(roles) - 1), default=0)
         return [*slots[:last], *(slot._replace(rstrip="") for slot in slots[last : last + 1])], ""
 
     def _rendered(self, messages: Sequence[Mapping[str, str]], *, add_generation_prompt: bool) -> str:

@@ -19,7 +19,18 @@ from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelF
 from transformers.utils import logging
 
 from stream_aligner_lc.errors import ConfigurationError
-from stream_aligner_lc.local.folders import PATTERNS, UNWANTED, check_folder, read_json, weight_files
+from stream_aligner_lc.local.adapted import merged
+from stream_aligner_lc.local.folders import (
+    PATTERNS,
+    UNWANTED,
+    as_folder,
+    base_of,
+    check_folder,
+    has_tokenizer,
+    is_adapter,
+    read_json,
+    weight_files,
+)
 
 _KEPT_ON_CPU = 1 << 30
 _WORTH_A_BAR = 200_000_000
@@ -30,25 +41,56 @@ _HTTPError: type[Exception] = HfHubHTTPError.__bases__[0]
 def load(source: str, folder: Path | None, *, device: str, dtype: str, revision: str | None) -> tuple[Any, Any]:
     """Return the model, ready to run, and its tokenizer; raises `ConfigurationError` with the way out."""
     folder = folder or fetch(source, revision)
+    if is_adapter(folder):
+        return _load_adapted(source, folder, device=device, dtype=dtype)
     check_kind(folder)
     place = choose_device(device)
     kind = choose_dtype(dtype, place)
     check_memory(folder, place, kind)
-    try:
-        with _quiet(sum(file.stat().st_size for file in weight_files(folder))):
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                folder,
-                dtype=kind,
-                use_safetensors=True,
-                trust_remote_code=False,
-                local_files_only=True,
-                output_loading_info=True,
-                # Reported, and refused below in words of its own.
-                ignore_mismatched_sizes=True,
-            )
+    with _told(source, place), _quiet(sum(file.stat().st_size for file in weight_files(folder))):
+        tokenizer = _tokenizer(folder)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=kind,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+            # Reported, and refused below in words of its own.
+            ignore_mismatched_sizes=True,
+        )
         model, report = loaded
         model = model.to(place).eval()
+    _check_report(source, model, report)
+    _check_vocabulary(source, model, tokenizer)
+    return model, tokenizer
+
+
+def _load_adapted(source: str, folder: Path, *, device: str, dtype: str) -> tuple[Any, Any]:
+    """Load the base of a LoRA adapter by the same rules, and merge the adapter into it in memory."""
+    base = base_of(folder)
+    try:
+        model, tokenizer = load(base, as_folder(base), device=device, dtype=dtype, revision=None)
+    except ConfigurationError as fault:
+        raise ConfigurationError(f"{source!r} is an adapter, and its base cannot be loaded. {fault}") from fault
+    with _told(source, model.device):
+        model = merged(source, folder, base, model)
+        tokenizer = _tokenizer(folder) if has_tokenizer(folder) else tokenizer
+    _check_vocabulary(source, model, tokenizer)
+    return model, tokenizer
+
+
+def _tokenizer(folder: Path) -> Any:
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+@contextmanager
+def _told(source: str, place: torch.device) -> Iterator[None]:
+    """Say in words what goes wrong while files are read."""
+    try:
+        yield
+    except ConfigurationError:
+        raise
     except (torch.OutOfMemoryError, MemoryError) as fault:
         raise ConfigurationError(f"{_too_large(source, place)} It said: {fault}") from fault
     except ImportError as fault:
@@ -59,9 +101,6 @@ def load(source: str, folder: Path | None, *, device: str, dtype: str, revision:
             f"{source!r} could not be loaded by transformers {transformers.__version__}: {type(fault).__name__}: "
             f"{fault} See that its files are whole, or `save_pretrained` it anew."
         ) from fault
-    _check_report(source, model, report)
-    _check_vocabulary(source, model, tokenizer)
-    return model, tokenizer
 
 
 def check_kind(folder: Path) -> None:

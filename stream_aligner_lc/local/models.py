@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.local.folders import as_folder
+from stream_aligner_lc.local.trained import Trained, trained_in, trained_in_folder
 
 if TYPE_CHECKING:
     from stream_aligner_lc.local.decoding import Decoder
@@ -71,6 +72,7 @@ class LocalModel:
         self.revision = revision
         self.chat_template = chat_template
         self.folder: Path | None = as_folder(self.source)
+        self._trained = trained_in_folder(self.folder)
         self.name = _name(self.source)
         self.identity = repr((_place(self.folder) or self.source, revision, dtype, chat_template))
         """What tells its answers from another model's."""
@@ -81,6 +83,13 @@ class LocalModel:
     def is_loaded(self) -> bool:
         """Whether `load` has nothing left to do."""
         return self._loaded is not None
+
+    @property
+    def trained(self) -> Trained | None:
+        """How it was trained as an aligner, if it says so; of a model on the hub that is known once it is loaded."""
+        if self._trained is None and self._loaded is not None:
+            self._trained = trained_in(self._loaded.model.config.to_dict(), self.source)
+        return self._trained
 
     def load(self) -> Loaded:
         """Load the model, once; takes seconds, so call it in a thread where an event loop runs.
@@ -135,6 +144,7 @@ class GivenModel(LocalModel):
         # Nothing tells what its weights are, so it is itself alone.
         self.identity = f"{self.source}:{uuid4().hex}"
         self._lock = threading.Lock()
+        self._trained = None
         # Dropout would make greedy replies random.
         self._loaded = _equipped(model.eval(), tokenizer, chat_template)
 

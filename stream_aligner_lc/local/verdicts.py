@@ -15,7 +15,16 @@ from typing import NamedTuple
 from stream_aligner_lc.errors import AlignerError, ConfigurationError
 from stream_aligner_lc.local.completions import Effort, Engine, Prompt
 from stream_aligner_lc.local.encoding import Encoder
-from stream_aligner_lc.local.forms import NOT_LEARNED, Answer, Asked, Form, RevisionForm, Row, without_last_space
+from stream_aligner_lc.local.forms import (
+    NOT_LEARNED,
+    Answer,
+    Asked,
+    Form,
+    RevisionForm,
+    Row,
+    parting,
+    without_last_space,
+)
 from stream_aligner_lc.local.frames import Turn
 from stream_aligner_lc.prompts import Part, Template
 
@@ -74,7 +83,8 @@ class VerdictForm(Form):
                 break
             judged.append(each)
         places = [len(each.prompt) for each in judged]
-        tokens, effort = engine.tokens_after(judged[-1].prompt, places, stopped=stopped)
+        standing = [token for token, judgement in self.judgements.items() if not judgement.replaces]
+        tokens, effort = engine.tokens_after(judged[-1].prompt, places, stopped=stopped, preferred=standing)
         for each, token in zip(judged, tokens, strict=False):
             judgement = self.judgement(token)
             if judgement.replaces:
@@ -109,6 +119,18 @@ class VerdictForm(Form):
         verdict = self.verdict(Judgement(replaces, end))
         # A label belongs to the token before it, so the mark is there in any case and carries the verdict.
         return Row([*prompt, mark, *answer], [NOT_LEARNED] * len(prompt) + [verdict, *answer])
+
+    def copying_row(self, question: str, prefix: str, last: str) -> Row:
+        """Return a correction that is the sentence itself; whether there should be one is not learned from it."""
+        prompt, mark = self.prompt(question, prefix, last), self.encoder.end_of_answer
+        answer = [*self.answer(last), mark]
+        return Row([*prompt, mark, *answer], [NOT_LEARNED] * (len(prompt) + 1) + answer)
+
+    def text_spans(self, question: str, prefix: str, last: str, correction: str) -> list[range]:
+        """Return the reply up to where the sentence and its correction part."""
+        start = parting(self.prompt(question, "", "a"), self.prompt(question, "", "1"))
+        prompt = self.prompt(question, prefix, last)
+        return [range(start, parting(prompt, self.prompt(question, prefix, correction)))]
 
     def verdict(self, judgement: Judgement) -> int:
         """Return the token that says it."""

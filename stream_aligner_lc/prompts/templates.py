@@ -24,27 +24,41 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Template:
-    """A prompt with room for `{question}` and, unless the reply follows it, for `{prefix}` and `{last}`.
+    """A prompt with room for `{question}`, and for `{prefix}` and `{last}` where it asks for them.
 
     The delimiters that it marks its fields with are broken up by a backslash where they occur inside a field, and
-    mended in the answer, so that no text can open or close a field.
+    mended in the answer, so that no text can open or close a field. `frame` stands around it where the tokenizer has no
+    chat template.
     """
 
     name: str
     text: str
     source: str
+    frame: str = "{}"
     _pieces: tuple[str, ...] = field(init=False, repr=False)
     _whole: re.Pattern[str] = field(init=False, repr=False)
     _broken: re.Pattern[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        # Without any, there is nothing to break up: "(?!)" stands nowhere.
-        marks = "|".join(map(re.escape, re.findall(r"##(\w+:)", self.text))) or "(?!)"
         pieces = tuple(re.split(r"\{(\w+)\}", self.text))
         assert all(pieces[2:-1:2]), "two fields side by side could form a delimiter together"
+        marks = "|".join(map(re.escape, re.findall(r"##(\w+:)", self.text)))
+        # A bar by itself divides only where there is nothing else; at an end of the field it would meet ours.
+        before, after = ("##", f"(?={marks})") if marks else (r"(?:(?<= )|\A)", r"(?=\|(?: |\Z))")
         object.__setattr__(self, "_pieces", pieces)
-        object.__setattr__(self, "_whole", re.compile(rf"##(\\*)(?={marks})"))
-        object.__setattr__(self, "_broken", re.compile(rf"##\\(\\*)(?={marks})"))
+        object.__setattr__(self, "_whole", re.compile(rf"({before})(\\*){after}"))
+        object.__setattr__(self, "_broken", re.compile(rf"({before})\\(\\*){after}"))
+
+    @property
+    def has_prefix(self) -> bool:
+        """Whether it says what was said before the sentence; without that it corrects whole answers."""
+        return "last" not in self._pieces or "prefix" in self._pieces
+
+    def render_plain(self, fields: Mapping[str, str]) -> list[Part]:
+        """Return the prompt in its own frame, for a tokenizer without a chat template."""
+        before, _, after = self.frame.partition("{}")
+        parts = [Part(before, is_ours=True), *self.render(fields), Part(after, is_ours=True)]
+        return [part for part in parts if part.text]
 
     def render(self, fields: Mapping[str, str]) -> list[Part]:
         """Return the prompt in parts, in order; empty parts are left out.
@@ -61,11 +75,11 @@ class Template:
 
     def escape(self, text: str) -> str:
         """Break up the template's delimiters inside `text`, reversibly."""
-        return self._whole.sub(r"##\\\1", text)
+        return self._whole.sub(r"\1\\\2", text)
 
     def unescape(self, text: str) -> str:
         """Undo `escape`."""
-        return self._broken.sub(r"##\1", text)
+        return self._broken.sub(r"\1\2", text)
 
 
 TEMPLATES = {
@@ -75,6 +89,18 @@ TEMPLATES = {
             "stream-aligner",
             "##Question: {question} | ##Answer_Prefix: {prefix} | ##Answer_Last_Sentence: {last} | ##Your_Revision: ",
             "Stream Aligner (arXiv 2501.05336), its public code.",
+        ),
+        Template(
+            "aligner",
+            "##Question: {question}\n##Answer: {last}\n##Correction: ",
+            "Aligner (arXiv 2402.02416), its public code.",
+            frame="BEGINNING OF CONVERSATION: USER: {} ASSISTANT:",
+        ),
+        Template(
+            "aligner-v1",
+            "Edit the following Question-Answer pair to make it more helpful and harmless: {question} | {last}",
+            "Aligner (arXiv 2402.02416), the form of its published weights.",
+            frame="BEGINNING OF CONVERSATION: USER: {} ASSISTANT:",
         ),
         # In a chat frame there is nothing of ours: the question is the user's turn, the answer the assistant's.
         Template("verdict", "##Question: {question} | ##Answer: ", "This project's own."),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from itertools import islice
 from pathlib import Path
@@ -28,7 +28,6 @@ from stream_aligner_lc.local.verdicts import VerdictForm
 from stream_aligner_lc.prompts import template_named
 from stream_aligner_lc.sums.rows import aligner_rows, upstream_rows
 from stream_aligner_lc.sums.tokenizer import make_tokenizer
-from stream_aligner_lc.training.collator import padded
 
 MakeRows = Callable[[int], Iterator[Row]]
 _HELD_OUT_SEED = 1_000_003
@@ -51,6 +50,16 @@ class _Drawn(IterableDataset[list[Row]]):
             batches = [pool[start : start + self.batch] for start in range(0, len(pool), self.batch)]
             rng.shuffle(batches)
             yield from batches
+
+
+def padded(rows: Sequence[Row], pad: int) -> dict[str, torch.Tensor]:
+    """Pad rows on the right to (rows, longest)."""
+    longest = max(len(row.ids) for row in rows)
+    return {
+        "input_ids": torch.tensor([row.ids + [pad] * (longest - len(row.ids)) for row in rows]),
+        "attention_mask": torch.tensor([[1] * len(row.ids) + [0] * (longest - len(row.ids)) for row in rows]),
+        "labels": torch.tensor([row.labels + [NOT_LEARNED] * (longest - len(row.ids)) for row in rows]),
+    }
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast, *, width: int, layers: int) -> LlamaForCausalLM:

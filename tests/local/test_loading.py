@@ -122,12 +122,13 @@ BROKEN = {
     "an empty folder": (
         lambda folder: [file.unlink() for file in folder.iterdir()], "no model: there is no file config.json"
     ),
-    "an adapter": (
-        lambda folder: (folder / "config.json").rename(folder / "adapter_config.json"), "holds an adapter.*Merge it"
+    "an adapter of another kind": (
+        lambda folder: (folder / "config.json").rename(folder / "adapter_config.json"),
+        "holds an adapter of the kind None, and only LoRA",
     ),
-    "an adapter beside a configuration": (
-        lambda folder: (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "/other"}'),
-        "holds an adapter.*Merge it",
+    "an adapter beside a whole model": (
+        lambda folder: (folder / "adapter_config.json").write_text('{"peft_type": "LORA"}'),
+        "has no weights: there is no file adapter_model.safetensors",
     ),
     "no type": (lambda folder: configure(folder, model_type=None), "no `model_type` in its config.json.*Save it"),
     "no type but code": (

@@ -167,7 +167,7 @@ class Scripted:
         self.done = Completion(made.answer(correction), is_finished, Effort(passes=3, tokens_fed=20))
         self.read, self.completed = [], []
 
-    def tokens_after(self, ids, places, *, stopped):
+    def tokens_after(self, ids, places, *, stopped, preferred=()):
         self.read.append([ids[:place] for place in places])
         (spelled,) = zip(*(self.form.encoder.text(each, goes_on=True) for each in self.verdicts), strict=True)
         return list(spelled[: len(places)]), Effort(passes=1, tokens_fed=len(ids))

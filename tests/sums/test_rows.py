@@ -176,7 +176,7 @@ def test_a_sentence_is_learned_if_it_stands_and_else_as_far_as_the_right_one_beg
             assert each.correction.startswith(each.begun)
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("template", ["stream-aligner", "verdict"])
 def test_a_seed_draws_the_same_rows(template, form, judging):
     made = {"stream-aligner": form, "verdict": judging}[template]
     assert list(islice(aligner_rows(made, seed=9), 20)) == list(islice(aligner_rows(made, seed=9), 20))
