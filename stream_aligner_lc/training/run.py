@@ -112,10 +112,10 @@ def _loaded(settings: Settings, source: Path, place: WorkingFolder) -> _Start:
     dtype = "bfloat16" if settings.lora_rank is not None and computes_in_bf16(settings) else "float32"
     model, tokenizer = load(settings.model, source, device="cpu", dtype=dtype, revision=None)
     check_packing(settings, model)
-    if settings.joins:
-        check_joining(model, longest=settings.max_tokens)
     most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     limit = min(settings.max_tokens, most or settings.max_tokens)
+    if settings.joins:
+        check_joining(model, longest=limit)
     # What the base says of itself holds neither for what comes out nor for the looks on the way there.
     vars(model.config).pop(KEY, None)
     own = deepcopy(model.config)
