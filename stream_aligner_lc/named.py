@@ -22,9 +22,12 @@ def model_named(name: str, **options: Any) -> BaseChatModel:
             f"A model needs a name, got {name!r}. Give `provider:model`, such as openai:gpt-4.1-mini, or the folder or "
             "hub id of a local one."
         )
-    if ":" in name and not Path(name).expanduser().is_dir():
-        return _of_provider(name, options)
-    return ChatTransformers(name, **options)
+    return _of_provider(name, options) if is_of_provider(name) else ChatTransformers(name, **options)
+
+
+def is_of_provider(name: str) -> bool:
+    """Say whether a name is `provider:model`, and not that of a local model."""
+    return ":" in name and not Path(name).expanduser().is_dir()
 
 
 class UnsetModel(BaseChatModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -42,9 +42,9 @@ class LoopOptions:
     on_record: Callable[[Record], None] | None = None
 
     def __post_init__(self) -> None:
-        _one_of("granularity", self.granularity, get_args(Granularity))
-        _one_of("on_aligner_error", self.on_aligner_error, get_args(OnAlignerError))
-        _one_of("reasoning", self.reasoning, get_args(Reasoning))
+        one_of("granularity", self.granularity, get_args(Granularity))
+        one_of("on_aligner_error", self.on_aligner_error, get_args(OnAlignerError))
+        one_of("reasoning", self.reasoning, get_args(Reasoning))
         _at_least("lookahead", self.lookahead, 0, "Use 0 to stop reading while the aligner works.")
         _at_least("upstream_retries", self.upstream_retries, 0, "Use 0 to let the first fault through.")
         _at_least("max_restarts", self.max_restarts, 0, "Use feedback=False to never restart the upstream.")
@@ -68,7 +68,8 @@ class LoopOptions:
         return frozenset(field.name for field in fields(cls))
 
 
-def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
+    """Raise `ConfigurationError` that lists them unless an option has one of the `allowed` values."""
     if value not in allowed:
         raise ConfigurationError(f"`{name}` must be one of {', '.join(map(repr, allowed))}, got {value!r}.")
 

@@ -99,7 +99,7 @@ def annotation_graph(
     was changed, so that a teacher who is too early with it does not cut untouched replies short.
     """
     aligner = as_teacher(teacher, policy=policy, attempts=attempts, tries=tries)
-    recipe = recipe_of(_patient(upstream, tries), aligner, **{**options, "on_aligner_error": "keep"})
+    recipe = recipe_of(patient(upstream, tries), aligner, **{**options, "on_aligner_error": "keep"})
     is_told = is_chat_model(teacher)
     named = {
         "upstream": model_name_of(upstream),
@@ -191,7 +191,7 @@ def _judged(notes: Notes, update: dict[str, Any]) -> list[Judged]:
     ]
 
 
-def _patient(upstream: Any, tries: int) -> Any:
+def patient(upstream: Any, tries: int) -> Any:
     """Return the upstream with retries of its first call too, where the loop leaves a fault to its caller."""
     if not hasattr(upstream, "with_retry") or retry_of(upstream) is not None:
         return upstream

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from stream_aligner_lc.errors import ConfigurationError
-from stream_aligner_lc.options import Granularity
+from stream_aligner_lc.options import Granularity, one_of
 from stream_aligner_lc.prompts import TEMPLATES
 
 REPLY = "reply"
@@ -62,11 +62,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         templates = (*TEMPLATES, REPLY)
-        _one_of("template", self.template, templates)
-        _one_of("granularity", self.granularity, get_args(Granularity))
-        _one_of("dtype", self.dtype, get_args(Dtype))
-        _one_of("device", self.device, ("auto", "cpu"))
-        _one_of("schedule", self.schedule, ("cosine", "linear", "constant"))
+        one_of("template", self.template, templates)
+        one_of("granularity", self.granularity, get_args(Granularity))
+        one_of("dtype", self.dtype, get_args(Dtype))
+        one_of("device", self.device, ("auto", "cpu"))
+        one_of("schedule", self.schedule, ("cosine", "linear", "constant"))
         if isinstance(self.rows, str):
             raise ConfigurationError(f"`rows` must be a list of files, got {self.rows!r}. Use [{self.rows!r}].")
         if not self.rows:
@@ -115,11 +115,6 @@ class Settings:
         """Return every option by name."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         return {**named, "rows": list(self.rows)}
-
-
-def _one_of(name: str, value: object, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise ConfigurationError(f"`{name}` must be one of {', '.join(map(repr, allowed))}, got {value!r}.")
 
 
 def _within(name: str, value: Any, least: float, most: float, *, includes_least: bool = False) -> None:

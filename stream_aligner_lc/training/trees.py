@@ -2,7 +2,8 @@
 
 The sentences of one reply have the question and the text before them in common, so a reply of N sentences costs about
 its own length, not N times that. A tree is written down depth first; a token sees the tokens on the way to it and
-nothing else, and stands at its own depth. Pure, no torch.
+nothing else, and stands at its own depth. What two rows want alike of the same tokens is there, and counts, once. Pure,
+no torch.
 """
 
 from __future__ import annotations
@@ -45,12 +46,6 @@ def trees(rows: Iterable[Row], *, most: int) -> Iterator[Tree]:
         size += added
     if roots:
         yield _written(roots)
-
-
-def alone(row: Row) -> Tree:
-    """Return the tree of one row."""
-    length = len(row.ids)
-    return Tree(row.ids, row.labels, list(range(length)), [length] * length)
 
 
 def _missing(roots: Sequence[_Node], row: Row) -> int:

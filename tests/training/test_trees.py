@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.local.forms import NOT_LEARNED, Row
 from stream_aligner_lc.training.joining import TreeCollator, as_fields, check_joining
-from stream_aligner_lc.training.trees import alone, trees
+from stream_aligner_lc.training.trees import trees
 from tests.local.small_models import random_model, small_llama
 
 
@@ -60,9 +60,9 @@ def test_what_rows_have_in_common_is_there_once():
     assert len(tree.ids) == 29 + 10 + 1
 
 
-def test_a_row_by_itself_stays_as_it_is():
+def test_of_a_row_by_itself_the_last_token_only_carries_a_label():
     row = Row([1, 2, 3], [NOT_LEARNED, NOT_LEARNED, 3])
-    assert alone(row) == (row.ids, row.labels, [0, 1, 2], [3, 3, 3])
+    assert list(trees([row], most=5)) == [([1, 2, 2], row.labels, [0, 1, 2], [2, 2, 3])]
     assert list(trees([], most=5)) == []
 
 
