@@ -1,9 +1,12 @@
 """An upstream that has a reply to every question in mind, and teachers that keep to the protocol or do not."""
 
 import asyncio
+import errno
 import json
+import os
 import re
 from contextlib import aclosing
+from pathlib import Path
 
 from pydantic import PrivateAttr
 
@@ -52,6 +55,16 @@ class Upstream(ScriptedChatModel):
                     yield chunk
         finally:
             self._open -= 1
+
+
+class Noting(Upstream):
+    """Note each question that is asked in the file ASKED, for whoever started the process."""
+
+    def turn(self, messages, **kwargs):
+        if messages[-1].type == "human":
+            with Path(os.environ["ASKED"]).open("a") as file:
+                file.write(f"{messages[-1].text}\n")
+        return super().turn(messages, **kwargs)
 
 
 class Editor(ScriptedChatModel):
@@ -108,6 +121,29 @@ def asked(upstream):
 def rows_in(path):
     """Return the rows of a file."""
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def finished_in(journal):
+    """Return the ids in a journal's whole lines."""
+    lines = journal.read_bytes().splitlines(keepends=True)[1:] if journal.exists() else []
+    return {json.loads(line)["id"] for line in lines if line.endswith(b"\n") and b'"id"' in line[:5]}
+
+
+def fill_disk(monkeypatch, *, room):
+    """Let a journal take so many bytes of finished prompts, and no more."""
+    real = os.write
+
+    def write(handle, data):
+        nonlocal room
+        if not bytes(data).startswith(b'{"id"'):
+            return real(handle, data)
+        if room <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = real(handle, data[:room])
+        room -= written
+        return written
+
+    monkeypatch.setattr("stream_aligner_lc.annotation.journal.os.write", write)
 
 
 graph = annotation_graph(Upstream({}), Editor({}), policy="Nothing bad.")

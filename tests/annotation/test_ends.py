@@ -1,6 +1,5 @@
 """Ends of a process: killed at any moment, interrupted, two at once. The same command goes on and writes the same."""
 
-import json
 import os
 import random
 import signal
@@ -13,7 +12,7 @@ import pytest
 
 from stream_aligner_lc.annotation.journal import Journal
 from stream_aligner_lc.errors import ConfigurationError
-from tests.annotation.doubles import Upstream, write_prompts
+from tests.annotation.doubles import Upstream, finished_in, write_prompts
 
 ROOT = Path(__file__).parents[2]
 QUESTIONS = [f"Question {number}?" for number in range(24)]
@@ -55,8 +54,7 @@ class Command:
     @property
     def finished(self):
         """The ids in the journal's whole lines."""
-        lines = self.journal.read_bytes().splitlines(keepends=True)[1:] if self.journal.exists() else []
-        return {json.loads(line)["id"] for line in lines if line.endswith(b"\n") and b'"id"' in line[:5]}
+        return finished_in(self.journal)
 
     def wait_for(self, count):
         """Wait until so many prompts are finished."""

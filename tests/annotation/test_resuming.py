@@ -1,7 +1,6 @@
 """The same command again: what is kept, what is asked a second time, and what is refused."""
 
 import errno
-import os
 import shutil
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from stream_aligner_lc import ChatTransformers, ConfigurationError
 from stream_aligner_lc.rows.writing import WriteError
 from stream_aligner_lc.sums import pair
-from tests.annotation.doubles import QUESTIONS, REPLIES, Editor, StatusError, Upstream, asked
+from tests.annotation.doubles import QUESTIONS, REPLIES, Editor, StatusError, Upstream, asked, fill_disk
 
 
 def test_what_was_spent_before_counts_in_the_totals(place):
@@ -145,19 +144,7 @@ def test_a_journal_that_is_torn_anywhere_leads_to_the_same_rows(place, undisturb
 
 
 def test_a_full_disk_keeps_what_is_finished(place, monkeypatch, undisturbed):
-    real, room = os.write, 2500
-
-    def write(handle, data):
-        nonlocal room
-        if not bytes(data).startswith(b'{"id"'):
-            return real(handle, data)
-        if room <= 0:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        written = real(handle, data[:room])
-        room -= written
-        return written
-
-    monkeypatch.setattr("stream_aligner_lc.annotation.journal.os.write", write)
+    fill_disk(monkeypatch, room=2500)
     with pytest.raises(WriteError, match=r"rows\.jsonl\.part.*No space.*same command"):
         place.annotate(Upstream(REPLIES), concurrency=2)
     monkeypatch.undo()

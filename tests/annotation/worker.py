@@ -14,10 +14,10 @@ from pathlib import Path
 from stream_aligner_lc import named
 from stream_aligner_lc.commands import annotate
 from stream_aligner_lc.errors import StreamAlignerError
-from tests.annotation.doubles import Editor, Upstream
+from tests.annotation.doubles import Editor, Noting
 
 
-class Slow(Upstream):
+class Slow(Noting):
     """Take time, and note what is asked."""
 
     async def _astream(self, *args, **kwargs):
@@ -26,12 +26,6 @@ class Slow(Upstream):
         async with aclosing(super()._astream(*args, **kwargs)) as chunks:
             async for chunk in chunks:
                 yield chunk
-
-    def turn(self, messages, **kwargs):
-        if messages[-1].type == "human":
-            with Path(os.environ["ASKED"]).open("a") as file:
-                file.write(f"{messages[-1].text}\n")
-        return super().turn(messages, **kwargs)
 
 
 def model_named(name, **options):

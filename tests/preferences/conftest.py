@@ -4,7 +4,7 @@ import pytest
 
 from stream_aligner_lc.preferences import export_preferences
 from stream_aligner_lc.testing import ReplaceAligner
-from tests.annotation.doubles import Upstream, rows_in, write_prompts
+from tests.annotation.doubles import QUESTIONS, REPLIES, Upstream, rows_in, write_prompts
 
 
 class Place:
@@ -42,3 +42,14 @@ class Place:
 def place(tmp_path):
     """A folder for the work."""
     return Place(tmp_path)
+
+
+@pytest.fixture
+def undisturbed(place):
+    """What a run writes that nothing disturbs, for the prompts that are left behind."""
+    place.ask(*QUESTIONS)
+    place.export(Upstream(REPLIES))
+    written = place.out.read_bytes()
+    place.out.unlink()
+    assert written.count(b"\n") == len(QUESTIONS)
+    return written

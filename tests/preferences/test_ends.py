@@ -1,7 +1,6 @@
 """Ends of the work: killed, out of room, or other work in its place. The same command goes on and writes the same."""
 
 import errno
-import json
 import os
 import random
 import subprocess
@@ -15,22 +14,22 @@ from stream_aligner_lc import ConfigurationError, TransformersAligner
 from stream_aligner_lc.annotation import annotate
 from stream_aligner_lc.rows.writing import WriteError
 from stream_aligner_lc.testing import ReplaceAligner
-from tests.annotation.doubles import QUESTIONS, REPLIES, Editor, StatusError, Upstream, asked, write_prompts
+from tests.annotation.doubles import (
+    QUESTIONS,
+    REPLIES,
+    Editor,
+    StatusError,
+    Upstream,
+    asked,
+    fill_disk,
+    finished_in,
+    write_prompts,
+)
 from tests.local.small_models import save, small_llama
 
 ROOT = Path(__file__).parents[2]
 MANY = [f"Question {number}?" for number in range(24)]
 _SECONDS_TO_START = 60
-
-
-@pytest.fixture
-def undisturbed(place):
-    """What a run writes that nothing disturbs, for the prompts that are left behind."""
-    place.ask(*QUESTIONS)
-    place.export(Upstream(REPLIES))
-    written = place.out.read_bytes()
-    place.out.unlink()
-    return written
 
 
 def interrupted(place, **options):
@@ -65,8 +64,7 @@ class Command:
     @property
     def finished(self):
         """The ids in the journal's whole lines."""
-        lines = self.journal.read_bytes().splitlines(keepends=True)[1:] if self.journal.exists() else []
-        return {json.loads(line)["id"] for line in lines if line.endswith(b"\n") and b'"id"' in line[:5]}
+        return finished_in(self.journal)
 
     def take_asked(self):
         """Return the ids of the prompts asked since the last look."""
@@ -185,19 +183,7 @@ def test_equal_pairs_may_be_wanted_later(place):
 
 
 def test_a_full_disk_keeps_what_is_finished(place, monkeypatch, undisturbed):
-    real, room = os.write, 4000
-
-    def write(handle, data):
-        nonlocal room
-        if not bytes(data).startswith(b'{"id"'):
-            return real(handle, data)
-        if room <= 0:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        written = real(handle, data[:room])
-        room -= written
-        return written
-
-    monkeypatch.setattr("stream_aligner_lc.annotation.journal.os.write", write)
+    fill_disk(monkeypatch, room=4000)
     with pytest.raises(WriteError, match=r"pairs\.jsonl\.part.*No space.*same command"):
         place.export(Upstream(REPLIES), concurrency=2)
     monkeypatch.undo()

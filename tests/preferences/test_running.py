@@ -13,17 +13,6 @@ from tests.annotation.doubles import QUESTIONS, REPLIES, Editor, StatusError, Up
 TOOL_CALL = AIMessage("I look.", tool_calls=[{"name": "look", "args": {}, "id": "1", "type": "tool_call"}])
 
 
-@pytest.fixture
-def undisturbed(place):
-    """What a run writes that nothing disturbs, for the prompts that are left behind."""
-    place.ask(*QUESTIONS)
-    place.export(Upstream(REPLIES))
-    written = place.out.read_bytes()
-    place.out.unlink()
-    assert written.count(b"\n") == len(QUESTIONS)
-    return written
-
-
 @pytest.mark.parametrize(
     ("upstream", "aligner", "options", "why"),
     [

@@ -5,27 +5,16 @@ The upstream takes SECONDS for each of its chunks; each question that is asked i
 
 import os
 import sys
-from pathlib import Path
 
 from stream_aligner_lc import cli, named
-from tests.annotation.doubles import Editor, Upstream
-
-
-class Slow(Upstream):
-    """Note what is asked."""
-
-    def turn(self, messages, **kwargs):
-        if messages[-1].type == "human":
-            with Path(os.environ["ASKED"]).open("a") as file:
-                file.write(f"{messages[-1].text}\n")
-        return super().turn(messages, **kwargs)
+from tests.annotation.doubles import Editor, Noting
 
 
 def model_named(name, **options):
     """Return a double."""
     if name == "provider:teacher":
         return Editor({"It is odd.": ""})
-    return Slow({}, default="Well. It is bad. It is odd. So bad.\n\n- é", delay=float(os.environ["SECONDS"]))
+    return Noting({}, default="Well. It is bad. It is odd. So bad.\n\n- é", delay=float(os.environ["SECONDS"]))
 
 
 if __name__ == "__main__":
