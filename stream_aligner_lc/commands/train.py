@@ -58,6 +58,13 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         help="learn the released text too: for a model that starts from nothing and knows no task yet",
     )
     what.add_argument(
+        "--caution",
+        type=not_negative,
+        default=0.0,
+        metavar="X",
+        help="how much more probable a change must be than what stands, as a difference of logits (default: 0)",
+    )
+    what.add_argument(
         "--figures-rows",
         type=_count,
         default=100,
@@ -74,6 +81,12 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument("--schedule", choices=("cosine", "linear", "constant"), default="cosine", help="default: cosine")
     how.add_argument("--warm-up", type=float, default=0.03, metavar="SHARE", help="of the steps (default: 0.03)")
+    how.add_argument(
+        "--muon-rate",
+        type=float,
+        metavar="RATE",
+        help="train the matrices with Muon at this rate, the rest with AdamW (default: AdamW for all)",
+    )
     how.add_argument("--weight-decay", type=not_negative, default=0.0, metavar="X", help="default: 0")
     how.add_argument("--beta2", type=float, default=0.95, metavar="X", help="of AdamW (default: 0.95)")
     how.add_argument("--batch", type=positive, default=4, metavar="N", help="rows a process and pass (default: 4)")

@@ -72,10 +72,14 @@ class Form(ABC):
         """
 
     @abstractmethod
-    def row(self, question: str, prefix: str, last: str, correction: str, *, end: bool = False) -> Row:
+    def row(
+        self, question: str, prefix: str, last: str, correction: str, *, end: bool = False, rewrites: bool = False
+    ) -> Row:
         """Return what a model learns from one corrected sentence: all that it should say, and nothing else.
 
-        Raises `ConfigurationError` if the tokenizer has no token with which an answer could end.
+        If it `rewrites`, the correction is written out though it may be the sentence itself: some things are seen to be
+        right only in the writing. Raises `ConfigurationError` if the tokenizer has no token with which an answer could
+        end.
         """
 
     @abstractmethod
@@ -120,8 +124,10 @@ class RevisionForm(Form):
         for done in engine.complete_each(prompts, stopped=stopped):
             yield Answer(self.read(done.ids), done.is_finished, end=False, effort=done.effort)
 
-    def row(self, question: str, prefix: str, last: str, correction: str, *, end: bool = False) -> Row:
-        """Return the prompt and the correction; this template cannot say that a reply is complete."""
+    def row(
+        self, question: str, prefix: str, last: str, correction: str, *, end: bool = False, rewrites: bool = False
+    ) -> Row:
+        """Return the prompt and the correction, which is always written out; that a reply is complete goes unsaid."""
         prompt = self.prompt(question, prefix, last)
         answer = [*self.answer(correction), self.encoder.end_of_answer]
         return Row(prompt + answer, [NOT_LEARNED] * len(prompt) + answer)

@@ -111,10 +111,12 @@ class VerdictForm(Form):
             )
         return judgement
 
-    def row(self, question: str, prefix: str, last: str, correction: str, *, end: bool = False) -> Row:
+    def row(
+        self, question: str, prefix: str, last: str, correction: str, *, end: bool = False, rewrites: bool = False
+    ) -> Row:
         """Return the context, with the verdict as the label of what stands after it, and the correction if any."""
         prompt, mark = self.prompt(question, prefix, last), self.encoder.end_of_answer
-        replaces = correction.strip() != last.strip()
+        replaces = rewrites or correction.strip() != last.strip()
         answer = [*self.answer(correction), mark] if replaces else []
         verdict = self.verdict(Judgement(replaces, end))
         # A label belongs to the token before it, so the mark is there in any case and carries the verdict.

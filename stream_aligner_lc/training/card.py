@@ -123,6 +123,10 @@ def _options(settings: Settings) -> str:
         "loss on": "the correction and the released text" if settings.learns_text else "the correction and its end",
         "seed": settings.seed,
     }
+    if settings.muon_rate is not None:
+        told["matrices"] = f"Muon at a rate of {settings.muon_rate}"
+    if settings.caution:
+        told["caution"] = settings.caution
     if not settings.is_aligner:
         told["loss on"] = "the reply and its end"
     return "\n".join(f"* {name}: {value}" for name, value in told.items())

@@ -50,7 +50,7 @@ class Corpus:
             digest.update(b"\0")
             for each in part:
                 # Not where it stands: a file may be renamed.
-                digest.update(repr(each[:-1]).encode())
+                digest.update(repr(each._replace(place="")).encode())
         return digest.hexdigest()
 
     def report(self, settings: Settings, faults: Faults) -> DataReport:

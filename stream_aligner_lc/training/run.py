@@ -120,7 +120,7 @@ def _loaded(settings: Settings, source: Path, place: WorkingFolder) -> _Start:
     vars(model.config).pop(KEY, None)
     own = deepcopy(model.config)
     if settings.is_aligner:
-        setattr(own, KEY, Trained(settings.template, settings.granularity, limit).as_dict())
+        setattr(own, KEY, Trained(settings.template, settings.granularity, limit, float(settings.caution)).as_dict())
     own.use_cache = True
     folder = Path(settings.model).expanduser()
     name = str(folder.resolve()) if folder.is_dir() else settings.model

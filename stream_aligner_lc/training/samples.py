@@ -23,6 +23,8 @@ class Sample(NamedTuple):
     end: bool
     place: str
     """Where it was read."""
+    rewrites: bool = False
+    """Whether it is written out though it stands: its verdict is "replaced" and the correction the sentence itself."""
 
 
 class Reply(NamedTuple):
@@ -71,6 +73,7 @@ def sample(entry: Entry) -> Sample:
         correction.strip(),
         _end(entry),
         entry.place,
+        rewrites=entry.fields.get("verdict") == "replaced",
     )
 
 

@@ -40,6 +40,8 @@ class Settings:
     rate: float = 2e-5
     schedule: str = "cosine"
     warm_up: float = 0.03
+    muon_rate: float | None = None
+    """The rate of matrices, which Muon then trains; None: AdamW trains them, too."""
     weight_decay: float = 0.0
     beta2: float = 0.95
     batch: int = 4
@@ -53,6 +55,8 @@ class Settings:
     joins: bool = False
     """Whether consecutive rows of a question share a sequence (`trees.py`): a batch then counts such sequences."""
     learns_text: bool = False
+    caution: float = 0.0
+    """How much the trained aligner must prefer a change to make it; nothing that is learned depends on it."""
     evaluate_every: int | None = None
     """Steps between two looks at what is held out, each with a checkpoint; None: ten times in all."""
     figures_rows: int = 100
@@ -80,6 +84,8 @@ class Settings:
         self._check_numbers()
         if self.merge and self.lora_rank is None:
             raise ConfigurationError("`merge` merges a LoRA adapter into the model: choose a `lora_rank`, such as 16.")
+        if self.template == REPLY and self.caution:
+            raise ConfigurationError(f"An upstream has no caution, got {self.caution!r}: it corrects nothing.")
         if self.template == REPLY and self.granularity != "sentence":
             raise ConfigurationError(f"An upstream's replies have no granularity, got {self.granularity!r}.")
 
@@ -89,8 +95,11 @@ class Settings:
         for name in ("epochs", "copy_epochs"):
             _within(name, getattr(self, name), 0, math.inf)
         _within("rate", self.rate, 0, 1)
+        if self.muon_rate is not None:
+            _within("muon_rate", self.muon_rate, 0, 1)
         # At 1 the average would never move.
         _within("beta2", self.beta2, 0, 0.99999)
+        _within("caution", self.caution, 0, math.inf, includes_least=True)
         _within("weight_decay", self.weight_decay, 0, math.inf, includes_least=True)
         for name in ("batch", "accumulation", "max_tokens"):
             _counts(name, getattr(self, name), 1)

@@ -83,11 +83,12 @@ def _counting(settings: Settings, encoder: Encoder, held_out: list[Sample]) -> C
     if not settings.figures_rows or not held_out or PartialState().distributed_type in SHARDED:
         return None
     counted = chosen(held_out, settings.figures_rows)
-    return partial(_count, tokenizer=encoder.tokenizer, template=settings.template, samples=counted)
+    options = {"template": settings.template, "caution": settings.caution, "warms": False}
+    return partial(_count, tokenizer=encoder.tokenizer, options=options, samples=counted)
 
 
-def _count(model: Any, *, tokenizer: Any, template: str, samples: list[Sample]) -> Figures:
+def _count(model: Any, *, tokenizer: Any, options: dict[str, Any], samples: list[Sample]) -> Figures:
     # An adapter's layers stand inside the model itself.
     base = model.get_base_model() if hasattr(model, "peft_config") else model
     # A new aligner every time: what it has read belongs to the weights of the moment.
-    return figures_of(TransformersAligner.from_model(base, tokenizer, template=template, warms=False), samples)
+    return figures_of(TransformersAligner.from_model(base, tokenizer, **options), samples)

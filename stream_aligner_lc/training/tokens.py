@@ -60,7 +60,9 @@ class CorrectionRows:
             sample = sample._replace(prefix=shortened(sample.prefix))
 
     def _row(self, sample: Sample) -> Row:
-        row = self.form.row(sample.question, sample.prefix, sample.last, sample.correction, end=sample.end)
+        row = self.form.row(
+            sample.question, sample.prefix, sample.last, sample.correction, end=sample.end, rewrites=sample.rewrites
+        )
         if self.learns_text:
             for span in self.form.text_spans(sample.question, sample.prefix, sample.last, sample.correction):
                 row.labels[span.start : span.stop] = row.ids[span.start : span.stop]

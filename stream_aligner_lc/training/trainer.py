@@ -23,6 +23,7 @@ from stream_aligner_lc.training.card import StageReport
 from stream_aligner_lc.training.checkpoints import last_whole
 from stream_aligner_lc.training.figures import Figures
 from stream_aligner_lc.training.joining import COLUMNS, TreeCollator
+from stream_aligner_lc.training.optimizing import muon_of
 from stream_aligner_lc.training.order import Plan, arranged, plan
 from stream_aligner_lc.training.saving import KEPT, writing_weights
 from stream_aligner_lc.training.settings import Settings
@@ -77,6 +78,7 @@ def _trainer(stage: Stage, model: Any, tokenizer: Any, settings: Settings, confi
         processing_class=deepcopy(tokenizer),
         data_collator=_collator(stage, tokenizer),
         peft_config=_lora(model, settings),
+        optimizer_cls_and_kwargs=_optimizer(settings),
         callbacks=[] if stage.count is None or not stage.held_out else [Counting(stage.count)],
     )
     trainer.remove_callback(ProgressCallback)
@@ -178,6 +180,14 @@ def _collator(stage: Stage, tokenizer: Any) -> TreeCollator | None:
         return None
     pad = tokenizer.pad_token_id
     return TreeCollator(0 if pad is None else pad)
+
+
+def _optimizer(settings: Settings) -> tuple[Any, dict[str, Any]] | None:
+    if settings.muon_rate is None:
+        # Its default.
+        return None
+    # What makes a factory, which is given the model as it will be trained.
+    return (lambda: muon_of), {"settings": settings}
 
 
 def _lora(model: Any, settings: Settings) -> Any:

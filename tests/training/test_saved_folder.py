@@ -141,6 +141,22 @@ def test_the_card_of_whole_answers_says_how_they_are_aligned(base, tmp_path):
     assert "## On sentences held out" not in card
 
 
+def test_caution_changes_no_weight_and_is_what_the_aligner_serves_with(base, tmp_path):
+    outcomes = {
+        caution: run(base, ROWS, tmp_path / f"{caution}", epochs=2, held_out_share=0.5, figures_rows=2, caution=caution)
+        for caution in (0.0, 1000.0)
+    }
+    careless, careful = (load_file(tmp_path / name / "model.safetensors") for name in ("0.0", "1000.0"))
+    assert all(torch.equal(weight, careful[name]) for name, weight in careless.items())
+    assert TransformersAligner(str(tmp_path / "1000.0"), device="cpu").load().caution == 1000
+    assert "* caution: 1000.0" in (tmp_path / "1000.0" / "README.md").read_text()
+    assert "caution" not in (tmp_path / "0.0" / "README.md").read_text()
+    # Looked at with that caution, nothing is ever changed.
+    figures = [stage.figures for stage in outcomes[1000.0].stages if stage.figures]
+    assert figures
+    assert all(each.changed == 0 for each in figures)
+
+
 def test_two_files_of_one_name_both_stand_in_the_card(base, tmp_path):
     files = []
     for name in ("a", "b"):

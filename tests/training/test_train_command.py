@@ -118,6 +118,8 @@ WRONG = [
     ({"template": "aligner"}, "no place for a prefix: it corrects whole answers.*granularity='response'"),
     ({"template": "aligner-v1", "granularity": "paragraph"}, "no place for a prefix"),
     ({"template": "reply", "granularity": "response"}, "replies have no granularity, got 'response'"),
+    ({"template": "reply", "caution": 1.0}, r"no caution, got 1\.0: it corrects nothing"),
+    ({"caution": -1}, "`caution` must be a number of at least 0, got -1"),
     ({"merge": True}, "`merge` merges a LoRA adapter.*choose a `lora_rank`"),
     ({"epochs": 0}, "`epochs` must be a number above 0, got 0"),
     ({"epochs": float("nan")}, "`epochs` must be a number above 0, got nan"),
