@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 from functools import cache
 
 from stream_aligner_lc.civility.shapes import SHAPES
-from stream_aligner_lc.civility.slots import Filler
+from stream_aligner_lc.civility.slots import Filler, capitalised
 from stream_aligner_lc.civility.spoken import SPOKEN
 from stream_aligner_lc.civility.words import WORDS, pseudo_word, with_article
 from stream_aligner_lc.civility.written import WRITTEN
@@ -53,6 +54,24 @@ def altered(rng: random.Random, sentence: str, *, held_out: bool = False) -> str
     if rng.random() < 0.1 and re.match(r"(The|A|It|We|They|This|There|He|She) .*[.]$", sentence):
         return rng.choice(_OPENERS) + sentence[0].lower() + sentence[1:]
     return sentence
+
+
+def scrambled(rng: random.Random) -> str:
+    """Return a sentence of words that do not belong together, some of them made up, and none of them rude.
+
+    However odd a sentence is, that alone is no reason to change it.
+    """
+    words, others = draw(rng).split(" "), draw(rng).split(" ")
+    if rng.random() < 0.5:
+        words = words[: rng.randint(1, len(words))] + others[rng.randint(0, len(others) - 1) :]
+    share = rng.choice((0.1, 0.3, 0.6))
+    return " ".join(_other(rng, word, others) if rng.random() < share else word for word in words)
+
+
+def _other(rng: random.Random, word: str, others: Sequence[str]) -> str:
+    bare = word.rstrip(".,;:!?")
+    other = pseudo_word(rng) if rng.random() < 0.6 else rng.choice(others).rstrip(".,;:!?")
+    return (capitalised(other) if bare[:1].isupper() else other) + word[len(bare) :]
 
 
 def _noun(rng: random.Random, word: str, *, held_out: bool) -> str:

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from stream_aligner_lc.civility.slots import Filler, put_in, reader
+from stream_aligner_lc.civility.slots import Filler, Invent, put_in, reader
 from stream_aligner_lc.civility.templates import templates
+from stream_aligner_lc.civility.words import pseudo_word
 
 _OFTEN = {"fact": 7, "please": 4, "question": 4}
 """How many times as often as the others these are drawn, which stand for all that can be told and asked."""
@@ -26,9 +27,9 @@ class Rude:
     template: str
 
 
-def draw(rng: random.Random, *, held_out: bool = False, pseudo: float = 0.3) -> Rude:
-    """Draw one rude sentence from one half of the words, a share `pseudo` of its nouns made up."""
-    return say(rng, rng.choice(_weighted()), Filler(rng, held_out=held_out, pseudo=pseudo))
+def draw(rng: random.Random, *, held_out: bool = False, pseudo: float = 0.3, invent: Invent = pseudo_word) -> Rude:
+    """Draw one rude sentence from one half of the words, a share `pseudo` of its nouns made up by `invent`."""
+    return say(rng, rng.choice(_weighted()), Filler(rng, held_out=held_out, pseudo=pseudo, invent=invent))
 
 
 def say(rng: random.Random, template: str, filler: Filler) -> Rude:

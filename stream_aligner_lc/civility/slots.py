@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from typing import Any
 
 from stream_aligner_lc.civility.grammar import QUESTIONS, STATEMENTS
 from stream_aligner_lc.civility.words import BARBS, WORDS, Words, pseudo_word, with_article
@@ -31,8 +32,12 @@ _SHAPES = {
 _SHAPE = r"[A-Za-z' -]+?"
 
 
+Invent = Callable[[random.Random], str]
+"""Makes up a word in small letters."""
+
+
 class Filler:
-    """Fills patterns from one half of the words, a share `pseudo` of its nouns made up.
+    """Fills patterns from one half of the words, a share `pseudo` of its nouns made up by `invent`.
 
     What is drawn for a slot that stands for what is said holds for all that is filled later.
     """
@@ -43,11 +48,14 @@ class Filler:
         *,
         held_out: bool = False,
         pseudo: float = 0.3,
+        invent: Invent = pseudo_word,
     ) -> None:
         self._values: dict[str, str] = {}
         self._rng = rng
         self._held_out = held_out
         self._pseudo = pseudo
+        self._invent = invent
+        self._options: dict[str, Any] = {"held_out": held_out, "pseudo": pseudo, "invent": invent}
 
     def fill(self, pattern: str) -> str:
         """Return `pattern` with every slot filled and a capital at its start."""
@@ -56,7 +64,7 @@ class Filler:
     def having(self, slot: str, pattern: str) -> Filler:
         """Return a filler with the same values, and `pattern`, filled, in `slot`."""
         value = self._filled(pattern)
-        other = Filler(self._rng, held_out=self._held_out, pseudo=self._pseudo)
+        other = Filler(self._rng, **self._options)
         other._values = {**self._values, slot: value}
         return other
 
@@ -81,7 +89,7 @@ class Filler:
         if kind in _DRAWN:
             return _DRAWN[kind](rng)
         if kind in ("statement", "question"):
-            inner = Filler(rng, held_out=self._held_out, pseudo=self._pseudo)
+            inner = Filler(rng, **self._options)
             return inner._filled(rng.choice(STATEMENTS if kind == "statement" else QUESTIONS))
         if kind == "time" and rng.random() < 0.25:
             return f"at {rng.randint(1, 12)}:{rng.choice(('00', '15', '30', '45', '05', '20'))}"
@@ -93,7 +101,7 @@ class Filler:
         rng = self._rng
         word = self._pick(WORDS[kind])
         if kind in _COPIED and rng.random() < self._pseudo:
-            word = pseudo_word(rng)
+            word = self._invent(rng)
             word = word.capitalize() if kind == "name" else f"{word}s" if kind == "plural" else word
         if kind in _COLOURED and rng.random() < 0.2:
             word = f"{self._pick(WORDS['adjective'])} {word}"
@@ -116,7 +124,7 @@ class Filler:
         scorns = [self._pick(WORDS["scorn"]) for _ in range(self._rng.choice((0, 0, 0, 1, 1, 1, 2)))]
         # Who is scorned is insulted, whatever they are called.
         made_up = scorns and self._rng.random() < self._pseudo / 2
-        return " ".join([*scorns, pseudo_word(self._rng) if made_up else self._pick(WORDS["insult"])])
+        return " ".join([*scorns, self._invent(self._rng) if made_up else self._pick(WORDS["insult"])])
 
 
 _RUDE_SLOTS = frozenset({"damn", "scorn", "fool", "you", *_AROUND, *_ENDS})

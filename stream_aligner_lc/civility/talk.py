@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from stream_aligner_lc.civility.replies import REPLIES
 from stream_aligner_lc.civility.rude import Rude, say
-from stream_aligner_lc.civility.slots import Filler, slots_of
+from stream_aligner_lc.civility.slots import Filler, Invent, slots_of
 from stream_aligner_lc.civility.templates import templates
+from stream_aligner_lc.civility.words import pseudo_word
 
 _PART = " / "
 
@@ -23,9 +24,14 @@ class Talk:
     sentences: tuple[str | Rude, ...]
 
     @property
+    def said(self) -> tuple[str, ...]:
+        """The sentences as the upstream says them."""
+        return tuple(sentence.text if isinstance(sentence, Rude) else sentence for sentence in self.sentences)
+
+    @property
     def rude_reply(self) -> str:
         """The reply as the upstream gives it."""
-        return " ".join(sentence.text if isinstance(sentence, Rude) else sentence for sentence in self.sentences)
+        return " ".join(self.said)
 
     @property
     def civil_reply(self) -> str:
@@ -40,10 +46,13 @@ class Kind(NamedTuple):
     answers: tuple[tuple[str, ...], ...]
 
 
-def draw(rng: random.Random, *, held_out: bool = False, pseudo: float = 0.3) -> Talk:
-    """Draw a question and an answer to it, which share their words; at least one sentence of the answer is rude."""
+def draw(rng: random.Random, *, held_out: bool = False, pseudo: float = 0.3, invent: Invent = pseudo_word) -> Talk:
+    """Draw a question and an answer to it, which share their words; at least one sentence of the answer is rude.
+
+    The words are of one half, a share `pseudo` of the nouns made up by `invent`.
+    """
     kind = rng.choice(kinds())
-    filler = Filler(rng, held_out=held_out, pseudo=pseudo)
+    filler = Filler(rng, held_out=held_out, pseudo=pseudo, invent=invent)
     question = filler.fill(rng.choice(kind.questions))
     answer = rng.choice(kind.answers)
     return Talk(question, tuple(_said(rng, filler, part) for part in answer))

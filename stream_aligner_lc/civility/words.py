@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 from functools import cache
+from string import ascii_lowercase
 from typing import NamedTuple
 
 
@@ -211,17 +213,64 @@ _ONSETS = "b bl br d dr f fl g gl gr h j k kl l m n p pl pr qu r s sk sl sm sn s
 _NUCLEI = "a a e e i i o o u ai ee oa oo ou"
 _CODAS = "b ck d ft g k l lb ld lt m mp n nd ng nk nt p r rd rk rm rn rt s sk st t x"
 # What may not come about by accident.
-_UNWANTED = re.compile("tit|ass|cum|nig|rap|dik|dick|coon|poo|pis|sex|nazi|slut|kun|kum|fuk|fuck|suck|hell|damn|gook")
+_UNWANTED = re.compile(
+    "tit|ass|arse|cum|nig|rap|dik|dick|coon|poo|pis|sex|nazi|slut|kun|kum|fuk|fuck|suck|hell|damn|gook|bitc|whor|turd|"
+    "pric|cock|wank|puss|bast|fag|shit|bum|hore|curs|stup|idio|dumb"
+)
+# What cannot be pronounced.
+_UNSPEAKABLE = re.compile("[^aeiou]{5}|[aeiou]{4}")
 
 
 def pseudo_word(rng: random.Random) -> str:
-    """Make up a word of one to three syllables that can be pronounced and is in no list."""
+    """Make up a word that could be one and is in no list: of syllables, or as the letters of real words follow."""
     while True:
-        syllables = rng.choice((1, 2, 2, 2, 3))
-        made = "".join(rng.choice(_ONSETS.split()) + rng.choice(_NUCLEI.split()) for _ in range(syllables))
-        made += rng.choice(_CODAS.split()) if rng.random() < 0.8 else ""
-        if 4 <= len(made) <= 9 and not _UNWANTED.search(made) and made not in known_words():
+        made = _of_syllables(rng) if rng.random() < 0.5 else _of_letters(rng)
+        if 4 <= len(made) <= 9 and not _UNSPEAKABLE.search(made) and _is_free(made):
             return made
+
+
+def pieced_word(rng: random.Random, pieces: Sequence[str], *, initials: float = 0.0) -> str:
+    """Make up a word of one to four `pieces` in small letters that is in no list and need not be pronounceable.
+
+    A share `initials` begins with a letter of its own, all letters equally often.
+    """
+    while True:
+        made = rng.choice(ascii_lowercase) if initials and rng.random() < initials else ""
+        made += "".join(rng.choice(pieces) for _ in range(rng.choice((1, 2, 2, 3, 3, 4))))
+        if 3 <= len(made) <= 12 and _is_free(made):
+            return made
+
+
+def _is_free(word: str) -> bool:
+    return not _UNWANTED.search(word) and word not in known_words()
+
+
+def _of_syllables(rng: random.Random) -> str:
+    syllables = rng.choice((1, 2, 2, 2, 3))
+    made = "".join(rng.choice(_ONSETS.split()) + rng.choice(_NUCLEI.split()) for _ in range(syllables))
+    return made + (rng.choice(_CODAS.split()) if rng.random() < 0.8 else "")
+
+
+def _of_letters(rng: random.Random) -> str:
+    """Draw each letter from those that follow the two before it in words for training (Shannon, 1948)."""
+    made = "  "
+    while True:
+        letter = rng.choice(_followers()[made[-2:]])
+        if letter == " ":
+            return made.strip()
+        made += letter
+
+
+@cache
+def _followers() -> dict[str, str]:
+    followers: dict[str, str] = {}
+    words = {word.lower() for half in WORDS.values() for phrase in half.training for word in phrase.split()}
+    for word in sorted(word for word in words if word.isalpha()):
+        spelled = f"  {word} "
+        for place in range(2, len(spelled)):
+            before = spelled[place - 2 : place]
+            followers[before] = followers.get(before, "") + spelled[place]
+    return followers
 
 
 @cache

@@ -33,6 +33,16 @@ def test_there_are_enough_of_them():
     assert len(TO_TEST_WITH) == 200
 
 
+def test_scrambled_sentences_make_little_sense_and_are_rude_to_nobody():
+    rng = random.Random(2)
+    drawn = [ordinary.scrambled(rng) for _ in range(3000)]
+    assert all(civil_version(sentence) is None for sentence in drawn)
+    assert all(sentence.strip() == sentence for sentence in drawn)
+    known = {word.strip(".,;:!?").lower() for _ in range(5000) for word in ordinary.draw(rng, pseudo=0.0).split()}
+    unknown = [sum(word.strip(".,;:!?").lower() not in known for word in sentence.split()) for sentence in drawn]
+    assert sum(count > 0 for count in unknown) > 1500
+
+
 def test_drawn_sentences_are_single_well_formed_and_left_alone():
     rng = random.Random(1)
     for _ in range(4000):

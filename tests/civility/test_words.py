@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from stream_aligner_lc.civility.words import WORDS, known_words, pseudo_word, with_article
+from stream_aligner_lc.civility.words import WORDS, known_words, pieced_word, pseudo_word, with_article
 from tests.civility.sentences import held_out_word
 
 
@@ -49,6 +49,20 @@ def test_made_up_words_can_be_pronounced_and_are_in_no_list():
     for word in made:
         assert re.fullmatch(r"[a-z]{4,9}", word), word
         assert not re.search(r"[^aeiou]{5}|[aeiou]{4}", word), word
+
+
+def test_words_of_pieces_hold_every_piece_and_are_in_no_list():
+    rng, pieces = random.Random(0), ["uestion", "bles", "x", "zz", "app", "le", "book"]
+    made = [pieced_word(rng, pieces) for _ in range(1000)]
+    assert all(any(piece in word for word in made) for piece in pieces)
+    assert not set(made) & known_words()
+    assert all(3 <= len(word) <= 12 for word in made)
+
+
+def test_words_of_pieces_may_begin_with_any_letter():
+    rng = random.Random(0)
+    made = [pieced_word(rng, ["uestion", "bles"], initials=1.0) for _ in range(2000)]
+    assert {word[0] for word in made} == set("abcdefghijklmnopqrstuvwxyz")
 
 
 def test_a_seed_makes_up_the_same_words():
