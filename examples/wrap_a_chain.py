@@ -12,7 +12,7 @@ from stream_aligner_lc import StreamAlignedChat
 from stream_aligner_lc.sums import pair
 
 PROMPT = ChatPromptTemplate.from_messages([("human", "{question}")])
-QUESTION = "Ana has 24 coins. Ana finds 28. Ana loses 8. How many coins does Ana have now?"
+QUESTION = "Ana has 14 coins. Ana finds 27. Ana loses 8. How many coins does Ana have now?"
 
 
 def answer(llm: BaseChatModel) -> None:

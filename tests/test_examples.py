@@ -31,8 +31,8 @@ def run(*arguments):
 
 def test_a_chain_is_wrapped():
     bare, aligned = run("examples/wrap_a_chain.py")
-    assert bare == "bare:    24 + 28 = 42. 42 - 8 = 34. The answer is 34."
-    assert aligned == "aligned: 24 + 28 = 52. 52 - 8 = 44. The answer is 44."
+    assert bare == "bare:    14 + 27 = 41. 41 - 8 = 43. The answer is 43."
+    assert aligned == "aligned: 14 + 27 = 41. 41 - 8 = 33. The answer is 33."
 
 
 def test_an_agent_calls_its_tool_between_aligned_sentences():

@@ -7,13 +7,23 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from langchain_core.language_models import BaseChatModel
 
 from stream_aligner_lc.aligners import Aligner
 from stream_aligner_lc.chat_model import StreamAlignedChat
-from stream_aligner_lc.sums.problems import Problem, answer_of
+
+
+class Problem(Protocol):
+    """Something to ask, with a rule for what is a good reply."""
+
+    @property
+    def question(self) -> str:
+        """What is asked."""
+
+    def is_right(self, reply: str) -> bool:
+        """Say whether a reply is as it should be."""
 
 
 class Outcome(NamedTuple):
@@ -29,16 +39,16 @@ class Outcome(NamedTuple):
 
     @property
     def bare_is_right(self) -> bool:
-        return answer_of(self.bare) == self.problem.answer
+        return self.problem.is_right(self.bare)
 
     @property
     def aligned_is_right(self) -> bool:
-        return answer_of(self.aligned) == self.problem.answer
+        return self.problem.is_right(self.aligned)
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The totals of some problems; accuracies are fractions of them."""
+    """The totals of some problems; accuracies are the fractions of replies that are right."""
 
     problems: int
     bare_accuracy: float

@@ -12,20 +12,18 @@ from rich.table import Table
 from rich.text import Text
 
 from stream_aligner_lc.aligners import Aligner
-from stream_aligner_lc.demo.figures import Figures, Outcome, solve, solve_aligned
-from stream_aligner_lc.sums.problems import Problem, answer_of
+from stream_aligner_lc.demo.figures import Figures, Outcome, Problem, solve, solve_aligned
+from stream_aligner_lc.demo.policies import Policy
 
 # As many in full view as it takes to see some corrections, but not for ever.
 ENOUGH_CORRECTED, MOST_SHOWN = 3, 10
 
 
-def show(problems: Sequence[Problem], upstream: BaseChatModel, aligner: Aligner, console: Console) -> Figures:
+def show(
+    policy: Policy, problems: Sequence[Problem], upstream: BaseChatModel, aligner: Aligner, console: Console
+) -> Figures:
     """Answer the problems, the first few in full view, show the totals and return them."""
-    console.print(
-        "[bold]The bundled pair on sums.[/] The upstream forgets a carry now and then and goes on from the mistake.\n"
-        "The aligner corrects a sentence before it is shown, and the upstream goes on from the correction.\n",
-        soft_wrap=True,
-    )
+    console.print(f"[bold]{policy.title}[/] {policy.story}\n", soft_wrap=True)
     outcomes: list[Outcome] = []
     for problem in problems[:MOST_SHOWN]:
         if sum("replaced" in outcome.verdicts for outcome in outcomes) == ENOUGH_CORRECTED:
@@ -33,7 +31,7 @@ def show(problems: Sequence[Problem], upstream: BaseChatModel, aligner: Aligner,
         outcomes.append(_shown(problem, upstream, aligner, console))
     outcomes += _solved(problems[len(outcomes) :], upstream, aligner, console)
     figures = Figures.of(outcomes)
-    console.print(totals(figures))
+    console.print(totals(figures, policy))
     return figures
 
 
@@ -42,13 +40,13 @@ def count(problems: Sequence[Problem], upstream: BaseChatModel, aligner: Aligner
     return Figures.of(_solved(problems, upstream, aligner, console))
 
 
-def totals(figures: Figures) -> Table:
+def totals(figures: Figures, policy: Policy) -> Table:
     """Return the totals as a table."""
-    table = Table(title=f"{figures.problems} problems that neither model has seen", title_justify="left")
+    table = Table(title=f"{figures.problems} {policy.unit}", title_justify="left")
     table.add_column("")
     table.add_column("bare", justify="right")
     table.add_column("aligned", justify="right", style="bold")
-    table.add_row("answers right", f"{figures.bare_accuracy:.0%}", f"{figures.aligned_accuracy:.0%}")
+    table.add_row(policy.right, f"{figures.bare_accuracy:.0%}", f"{figures.aligned_accuracy:.0%}")
     table.add_row("sentences accepted", "", str(figures.accepted))
     table.add_row("sentences replaced", "", str(figures.replaced))
     table.add_row("upstream calls", str(figures.problems), str(figures.upstream_calls))
@@ -75,7 +73,7 @@ def _shown(problem: Problem, upstream: BaseChatModel, aligner: Aligner, console:
     for chunk in upstream.stream(problem.question):
         put(chunk.text)
         bare += chunk.text
-    put(" ", _mark(is_right=answer_of(bare) == problem.answer), "\n", ("  aligned  ", "dim"))
+    put(" ", _mark(is_right=problem.is_right(bare)), "\n", ("  aligned  ", "dim"))
     outcome = solve_aligned(
         problem,
         upstream,

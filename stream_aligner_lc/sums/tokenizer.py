@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 from tokenizers import Regex, Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
@@ -11,6 +12,7 @@ from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
 from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
 
+from stream_aligner_lc.civility import ordinary, rude
 from stream_aligner_lc.prompts import TEMPLATES
 from stream_aligner_lc.sums.problems import draw
 
@@ -22,15 +24,12 @@ CHAT_TEMPLATE = (
 _ROLES = ("system", "user", "assistant")
 _VOCABULARY = 640
 # A digit, or a word with its marks, each with the space before it: a template's field is one token.
-_PIECE = r" ?\d| ?[^\s\d]+|\s+"
+_PIECE = r" ?\d| ?\p{L}+| ?[^\s\d\p{L}]+|\s+"
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
     """Learn the merges, the same ones every time."""
-    rng = random.Random("tokenizer")  # noqa: S311  # sums, no secrets
-    drawn = [draw(rng) for _ in range(2000)]
-    lines = [f"{problem.question} {' '.join(problem.solution)}" for problem in drawn]
-    lines += [TEMPLATES["stream-aligner"].text.format(question="", prefix="", last="")] * 200
+    lines = [*_lines(), *[TEMPLATES["stream-aligner"].text.format(question="", prefix="", last="")] * 500]
     tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = Sequence(
         [Split(Regex(_PIECE), "isolated"), ByteLevel(add_prefix_space=False, use_regex=False)]
@@ -53,3 +52,18 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     )
     wrapped.chat_template = CHAT_TEMPLATE
     return wrapped
+
+
+def pieces_of(tokenizer: PreTrainedTokenizerFast) -> list[str]:
+    """Return what the tokens of a vocabulary say, each by itself; half a letter is U+FFFD."""
+    special = set(tokenizer.all_special_ids)
+    return [str(tokenizer.decode([token])) for token in range(len(tokenizer)) if token not in special]
+
+
+def _lines() -> Iterator[str]:
+    rng = random.Random("tokenizer")  # noqa: S311  # sums, no secrets
+    for _ in range(4000):
+        problem, sentence = draw(rng), rude.draw(rng)
+        yield f"{problem.question} {' '.join(problem.solution)} User: Assistant:"
+        yield f"{sentence.text} {sentence.civil}"
+        yield f" {ordinary.draw(rng)}"

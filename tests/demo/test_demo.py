@@ -9,6 +9,7 @@ from rich.console import Console
 
 from stream_aligner_lc.cli import main
 from stream_aligner_lc.demo.figures import Figures, Outcome
+from stream_aligner_lc.demo.policies import POLICIES, Question
 from stream_aligner_lc.demo.screen import as_text, count, show
 from stream_aligner_lc.sums.problems import problems
 from stream_aligner_lc.testing import AcceptAligner, ReplaceAligner, ScriptedChatModel
@@ -46,7 +47,7 @@ def a_pair():
 def shown(width=200, *, is_terminal=False):
     console = Console(width=width, force_terminal=is_terminal, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     with console.file:
-        figures = show([PROBLEM] * 5, *a_pair(), console)
+        figures = show(POLICIES["sums"], [PROBLEM] * 5, *a_pair(), console)
     return figures, console.export_text(styles=is_terminal)
 
 
@@ -69,7 +70,7 @@ def test_problems_are_shown_until_some_corrections_were_seen():
     _, text = shown()
     assert text.count("  aligned  ") == 3
     console = Console(width=200, record=True, force_terminal=False)
-    show([PROBLEM] * 12, ScriptedChatModel(WRONG), AcceptAligner(), console)
+    show(POLICIES["sums"], [PROBLEM] * 12, ScriptedChatModel(WRONG), AcceptAligner(), console)
     assert console.export_text().count("  aligned  ") == 10
 
 
@@ -88,6 +89,38 @@ def test_counting_shows_nothing_but_gives_the_same_totals():
     assert (figures.bare_accuracy, figures.aligned_accuracy, figures.upstream_calls) == (0.0, 1.0, 10)
     accepted = count([PROBLEM] * 2, ScriptedChatModel(WRONG), AcceptAligner(), console)
     assert (accepted.aligned_accuracy, accepted.replaced, accepted.upstream_calls) == (0.0, 0, 2)
+
+
+def test_the_second_policy_tells_what_it_is_about_and_counts_what_is_civil():
+    talk = POLICIES["civil"].draw(3, 0)
+    rude, civil = "Bring me the lamp, you idiot!", "Please bring me the lamp."
+    upstream, console = ScriptedChatModel(rude), Console(width=200, record=True, force_terminal=False)
+    figures = show(POLICIES["civil"], talk, upstream, ReplaceAligner({rude: civil}), console)
+    assert (figures.bare_accuracy, figures.aligned_accuracy) == (0.0, 1.0)
+    text = console.export_text()
+    assert "small talk" in text
+    assert "replies civil" in text
+    assert f"~~{rude}~~ {civil}" in text
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_right"),
+    [
+        ("It is in the kitchen.", True),
+        ("It is in the kitchen. Bring me the lamp, you idiot!", False),
+        ("", False),
+    ],
+)
+def test_a_reply_is_civil_if_every_sentence_is(reply, is_right):
+    assert Question("Where is the lamp?").is_right(reply) == is_right
+
+
+def test_the_second_policy_is_shown_by_the_bundled_pair():
+    done = run("demo", "--policy", "civil", "--json", "--problems", "20")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["bare_accuracy"] <= 0.5
+    assert figures["aligned_accuracy"] >= 0.8
 
 
 def run(*arguments):

@@ -11,11 +11,10 @@ from langchain_core.messages import HumanMessage
 from stream_aligner_lc.corrections import Correction, Draft
 from stream_aligner_lc.errors import AlignerError
 from stream_aligner_lc.local.completions import StoppedError
-from stream_aligner_lc.sums.pair import aligner as bundled
-from stream_aligner_lc.sums.problems import closing, problems, step
 from tests.engine.replies import NEVER, PROMPT, answered, engine_for
 from tests.engine.speakers import TEMPLATES, Speaker
 from tests.local.small_models import EVERY, LONGROPE, model_of
+from tests.sums.judged import correcting, judged_problems, judging
 
 RIGHT = ["We add 3 and 4.", "That is 7.", "So it is 7.", "Nothing is left.", "That is all.", "It is seven."]
 
@@ -171,12 +170,11 @@ def test_beyond_the_length_where_positions_change_only_the_first_token_is_told(k
 
 @both_templates
 @pytest.mark.parametrize("num_wrong", [0, 1, 3])
-def test_the_bundled_aligners_answer_together_as_they_do_one_by_one(template, num_wrong):
-    aligner, num_changes = bundled(template=template, dtype="float32").load(), 0
+def test_trained_aligners_answer_together_as_they_do_one_by_one(template, num_wrong):
+    aligner, num_changes = (judging if template == "verdict" else correcting)(dtype="float32").load(), 0
     aligner._corrector.shares_passes = True
-    for problem in problems(12, seed=3):
-        steps = zip(problem.values, problem.changes, strict=False)
-        right = [*(step(before, change, before + change) for before, change in steps), closing(problem.answer)][:4]
+    for problem in judged_problems(12, seed=3):
+        right = [*problem.solution][:4]
         num_right = len(right) - num_wrong
         texts = [*right[:num_right], *(text.replace("= ", "= 1") for text in right[num_right:])]
         drafts = [

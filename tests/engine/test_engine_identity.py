@@ -9,11 +9,10 @@ from functools import cache, partial
 import pytest
 from transformers import AutoModelForCausalLM
 
-from stream_aligner_lc import TransformersAligner
-from stream_aligner_lc.sums.pair import ALIGNER
-from stream_aligner_lc.sums.problems import closing, problems, step
+from stream_aligner_lc.sums.problems import closing
 from tests.engine.replies import LIMIT, answered, at_once, completed, edited, engine_for, replies
 from tests.local.small_models import random_model
+from tests.sums.judged import CORRECTING, correcting, judged_problems
 
 KINDS = ("llama", "qwen2", "qwen3", "gemma2", "gemma3", "mistral")
 RATES = (0, 0.1, 0.5)
@@ -131,24 +130,24 @@ def test_two_engines_that_share_one_model_do_not_meet(kind):
 
 @cache
 def reference_of_sums():
-    return AutoModelForCausalLM.from_pretrained(ALIGNER, dtype="float32").eval()
+    return AutoModelForCausalLM.from_pretrained(CORRECTING, dtype="float32").eval()
 
 
 @pytest.fixture
 def aligner():
-    return TransformersAligner(ALIGNER, device="cpu", dtype="float32")
+    return correcting(dtype="float32")
 
 
 @cache
 def solved(number, rate):
     """Return the drafts of a problem with the prompts, the answers of `generate`, and the drafts as ids."""
-    form = TransformersAligner(ALIGNER, device="cpu", dtype="float32").load()._corrector.form
+    form = correcting(dtype="float32").load()._corrector.form
     ends = frozenset({form.encoder.end_of_answer})
-    problem = problems(24, seed=5)[number]
+    problem = judged_problems(24, seed=5)[number]
     rng, released, told = random.Random(f"{number} {rate}"), "", []
-    for before, change in zip(problem.values, (*problem.changes, None), strict=True):
+    for step in (*problem.steps, None):
         slip = rng.choice((-10, 10, 1, -2)) if rng.random() < rate else 0
-        draft = closing(before + slip) if change is None else step(before, change, before + change + slip)
+        draft = closing(problem.answer + slip) if step is None else step.said(step.after + slip)
         prompt = form.prompt(problem.question, released, draft)
         answer, is_finished = answered(reference_of_sums(), prompt, 40, ends)
         told.append((prompt, form.answer(draft), answer, is_finished))
@@ -158,7 +157,7 @@ def solved(number, rate):
 
 @pytest.mark.parametrize("kept", KEPT_BYTES)
 @every_rate
-def test_the_bundled_aligner_answers_as_generate_does(aligner, rate, kept):
+def test_a_trained_aligner_answers_as_generate_does(aligner, rate, kept):
     engine = aligner.load()._corrector.engine
     aligner._local.load().decoder.memory.kept_bytes = KEPT_BYTES[kept]
     rng = random.Random(f"{rate} {kept}")
@@ -171,7 +170,7 @@ def test_the_bundled_aligner_answers_as_generate_does(aligner, rate, kept):
     assert rate == 0 or any(passes > 1 for passes, _ in efforts)
 
 
-def test_eight_threads_are_answered_by_the_bundled_aligner_as_generate_answers_them(aligner):
+def test_eight_threads_are_answered_by_a_trained_aligner_as_generate_answers_them(aligner):
     engine = aligner.load()._corrector.engine
 
     def solve(first):

@@ -10,11 +10,10 @@ from langchain_core.messages import HumanMessage
 from stream_aligner_lc import TransformersAligner
 from stream_aligner_lc.corrections import Correction, Draft
 from stream_aligner_lc.errors import ConfigurationError
-from stream_aligner_lc.sums.pair import ALIGNER
-from stream_aligner_lc.sums.problems import problems
 from tests.engine.replies import ENDS, NEVER, answered, completed, edited, engine_for, replies
 from tests.engine.speakers import TEMPLATES, Speaker
 from tests.local.small_models import Watch, model_of, random_model, small_llama, tokenizer
+from tests.sums.judged import correcting, judged_problems
 
 both_templates = pytest.mark.parametrize("template", TEMPLATES)
 TEXTS = ["We add 3 and 4.", "That is 8.", "So it is 7.", "Done."]
@@ -187,12 +186,12 @@ def test_every_whole_number_is_a_seed(seed):
     assert len(texts) == 1
 
 
-PROBLEM = problems(1, seed=2)[0]
+PROBLEM = judged_problems(1, seed=2)[0]
 
 
 def drawn(**options):
-    """Return what the bundled aligner makes of something hopeless, and what it took."""
-    aligner = TransformersAligner(ALIGNER, device="cpu", max_growth=40, **options)
+    """Return what a trained aligner makes of something hopeless, and what it took."""
+    aligner = correcting(max_growth=40, **options)
     answer = aligner.invoke(Draft([HumanMessage(PROBLEM.question)], "", "I see. It is so."))
     return answer.text, aligner
 

@@ -128,7 +128,7 @@ def tokenizer(*, chat_template=CHAT_TEMPLATE, max_length=1024):
     return made
 
 
-def small_llama(vocab_size=512, **options):
+def small_llama(vocab_size=640, **options):
     """Make a small random Llama for that tokenizer."""
     torch.manual_seed(0)
     config = {

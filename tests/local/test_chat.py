@@ -125,7 +125,9 @@ def test_a_trailing_assistant_message_is_continued_to_the_same_reply(way, end):
 
 def words_alone(model, own):
     """Let a random model say whole words, which its tokenizer cuts the same way again."""
-    others = [token for token in range(512) if not own.decode([token])[:2].strip() or own.decode([token])[0] != " "]
+    others = [
+        token for token in range(len(own)) if not own.decode([token])[:2].strip() or own.decode([token])[0] != " "
+    ]
     model.generation_config.suppress_tokens = others
     return model
 

@@ -23,10 +23,10 @@ from tests.local.small_models import save, small_llama, tokenizer
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-SMALL = {"vocab_size": 512, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+SMALL = {"vocab_size": 640, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
 BERT = {**SMALL, "intermediate_size": 48}
 BART = {
-    "vocab_size": 512, "d_model": 32, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
+    "vocab_size": 640, "d_model": 32, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
     "decoder_attention_heads": 2, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "tie_word_embeddings": True,
 }  # fmt: skip
 
@@ -210,7 +210,7 @@ UNLOADABLE = {
     ),
     "wider layers than weights": (
         lambda folder: configure(folder, hidden_size=64),
-        r"has 21 weights of another size.*\(512, 32\) where it says \(512, 64\)",
+        r"has 21 weights of another size.*\(640, 32\) where it says \(640, 64\)",
     ),
     "an unknown type": (
         lambda folder: configure(folder, model_type="unheard"), "type 'unheard', which transformers .*install -U"

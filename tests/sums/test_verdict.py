@@ -1,4 +1,4 @@
-"""The bundled aligner in the template `verdict`: what it says is right, and a sentence that stands costs one pass."""
+"""A trained aligner in the template `verdict`: what it says is right, and a sentence that stands costs one pass."""
 
 import threading
 from itertools import accumulate
@@ -8,18 +8,15 @@ import torch
 from langchain_core.messages import HumanMessage
 
 from stream_aligner_lc import Draft, StreamAlignedChat
-from stream_aligner_lc.demo.figures import Figures, solve
-from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.local.forms import Asked
-from stream_aligner_lc.sums import pair
-from stream_aligner_lc.sums.problems import problems, step
 from stream_aligner_lc.testing import ScriptedChatModel
 from tests.local.small_models import generated
+from tests.sums.judged import judged_problems, judging
 
 
 @pytest.fixture(scope="module")
 def aligner():
-    return pair.aligner(template="verdict").load()
+    return judging().load()
 
 
 def drafts(problem, *, slip_at=None, by=10):
@@ -28,40 +25,33 @@ def drafts(problem, *, slip_at=None, by=10):
     prefixes = list(accumulate(problem.solution, lambda said, step: f"{said} {step}", initial=""))
     texts = list(problem.solution)
     if slip_at is not None:
-        before, change = problem.values[slip_at], problem.changes[slip_at]
-        after = before + change
-        texts[slip_at] = step(before, change, after + by if after + by < 60 else after - by)
+        step = problem.steps[slip_at]
+        texts[slip_at] = step.said(step.after + by if step.after + by < 60 else step.after - by)
     prefixes = [prefix.strip() for prefix in prefixes]
     return [Draft(asked, prefixes[at], text, index=at) for at, text in enumerate(texts)]
 
 
 def test_it_leaves_right_steps_alone_and_mends_wrong_ones(aligner):
     left_alone = mended = total = 0
-    for problem in problems(60, seed=77):
+    for problem in judged_problems(60, seed=77):
         right = problem.solution
         left_alone += sum(aligner.invoke(draft).text == draft.text for draft in drafts(problem)[:-1])
-        for at in range(len(problem.changes)):
+        for at in range(len(problem.steps)):
             mended += aligner.invoke(drafts(problem, slip_at=at)[at]).text == right[at]
             total += 1
     assert left_alone / total > 0.95, left_alone / total
     assert mended / total > 0.9, mended / total
 
 
-def test_aligned_answers_are_right_at_least_twenty_points_more_often(aligner):
-    upstream = pair.upstream().load()
-    figures = Figures.of([solve(problem, upstream, aligner) for problem in problems(60, seed=11)])
-    assert figures.aligned_accuracy >= figures.bare_accuracy + 0.20, figures
-
-
 def test_it_says_with_the_closing_sentence_that_the_reply_is_complete(aligner):
-    for problem in problems(20, seed=5):
+    for problem in judged_problems(20, seed=5):
         *steps, last = drafts(problem)
         assert not any(aligner.invoke(draft).end for draft in steps)
         assert aligner.invoke(last).end
 
 
 def test_a_sentence_that_stands_takes_one_pass_and_is_read_once(aligner):
-    for problem in problems(10, seed=6):
+    for problem in judged_problems(10, seed=6):
         corrections = [aligner.invoke(draft) for draft in drafts(problem)]
         assert all(correction.effort["passes"] == 1 for correction in corrections)
         sizes = [len(aligner._equip().form.answer(f" {draft.text}")) for draft in drafts(problem)]
@@ -77,8 +67,8 @@ def test_what_it_says_is_what_generate_says(aligner):
     form, mark = aligner._equip().form, loaded.encoder.end_of_answer
     with_end = {"eos_token_id": sorted(loaded.ends)}
     replaced = 0
-    for number, problem in enumerate(problems(40, seed=8)):
-        at = number % len(problem.changes)
+    for number, problem in enumerate(judged_problems(40, seed=8)):
+        at = number % len(problem.steps)
         draft = drafts(problem, slip_at=at, by=10 if number % 2 else 1)[at]
         prompt = form.prompt(draft.question, draft.prefix, draft.text)
         judgement = form.judgement(generated(loaded.model, prompt, 1)[0])
@@ -94,8 +84,8 @@ def test_what_it_says_is_what_generate_says(aligner):
 def test_waiting_sentences_are_judged_in_one_pass_and_as_one_by_one(aligner):
     engine = aligner._equip().engine
     form = aligner._equip().form
-    for number, problem in enumerate(problems(30, seed=12)):
-        waiting = drafts(problem, slip_at=number % len(problem.changes) if number % 2 else None)
+    for number, problem in enumerate(judged_problems(30, seed=12)):
+        waiting = drafts(problem, slip_at=number % len(problem.steps) if number % 2 else None)
         asked = [
             Asked(form.prompt(each.question, each.prefix, each.text), each.text, form.answer(each.text), 48)
             for each in waiting
@@ -109,18 +99,13 @@ def test_waiting_sentences_are_judged_in_one_pass_and_as_one_by_one(aligner):
 
 
 def test_in_the_loop_the_reply_counts_what_it_took(aligner):
-    problem = problems(1, seed=3)[0]
+    problem = judged_problems(1, seed=3)[0]
     llm = StreamAlignedChat(ScriptedChatModel([" ".join(problem.solution)]), aligner)
     said = llm.invoke(problem.question)
     assert said.text == " ".join(problem.solution)
     effort = said.response_metadata["stream_aligner"]["aligner_effort"]
     assert 1 <= effort["passes"] <= len(problem.solution)
     assert effort["tokens_fed"] == said.response_metadata["stream_aligner"]["aligner_tokens"]
-
-
-def test_a_template_without_a_checkpoint_is_refused_with_those_there_are():
-    with pytest.raises(ConfigurationError, match="'stream-aligner', 'verdict', got 'aligner'"):
-        pair.aligner(template="aligner")
 
 
 def test_the_weights_are_finite(aligner):
