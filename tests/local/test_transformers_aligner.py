@@ -218,7 +218,10 @@ def test_a_model_that_cannot_be_loaded_is_the_user_s_to_know_whatever_the_policy
 
 @both_chats
 def test_a_model_that_was_trained_for_something_else_is_an_aligner_error(chat):
-    aligner = TransformersAligner.from_model(small_llama(), tokenizer())
+    model, ending = small_llama(), tokenizer()
+    # Some other token always comes out above 0, so it never ends.
+    model.get_output_embeddings().weight.data[ending.eos_token_id] = 0
+    aligner = TransformersAligner.from_model(model, ending)
     with pytest.raises(AlignerError, match=r"did not come to an end.*trained in the template"):
         chat(aligner, "One. Two.")
     assert chat(aligner, "One. Two.", on_aligner_error="keep").content == "One. Two."
