@@ -36,6 +36,7 @@ class Terms:
 def account(progress: Progress, end: EndPiece) -> None:
     """Add what one upstream call cost."""
     progress["overlap"] += end["overlap"]
+    progress["written"] += end["written"]
     if end["usage"] is not None and end["natural"]:
         progress["usage"] = add_usage(progress["usage"], end["usage"])
         progress["reports"] = True
@@ -106,6 +107,7 @@ def totals(progress: Progress, names: dict[str, str]) -> dict[str, Any]:
         "aligner_seconds": round(progress["aligner_seconds"], 6),
         "aligner_effort": dict(progress["aligner_effort"]),
         "seconds": round(progress["seconds"], 6),
+        "upstream_characters": progress["written"],
         "repeated_characters_cut": progress["overlap"],
         **names,
     }
@@ -128,6 +130,7 @@ def record_of(
         "aligner_tokens": answer.tokens if answer else 0,
         "prefix_cut": answer.prefix_cut if answer else 0,
         "aligner_seconds": round(seconds, 6),
+        "drafting": piece["drafting"],
     }
 
 

@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from stream_aligner_lc.commands import annotate, convert, demo, export_preferences, train
+from stream_aligner_lc.commands import annotate, convert, demo, evaluate, export_preferences, report, train
 from stream_aligner_lc.errors import StreamAlignerError
 
-_COMMANDS = (demo, annotate, convert, train, export_preferences)
+_COMMANDS = (demo, annotate, convert, train, evaluate, report, export_preferences)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -37,6 +37,7 @@ class Intake:
     ) -> None:
         self.tool_call_seen = False
         self.num_chunks = 0
+        self.num_characters = 0
         self.is_full = False
         self._max_chunks = max_chunks
         self._prompt = prompt
@@ -68,6 +69,7 @@ class Intake:
             if self._run.ends_before(block):
                 pieces += self._end_text()
             text = part.text
+            self.num_characters += len(text)
             if self._overlap is not None:
                 text = self._overlap.feed(text)
                 self._run.overlap = self._overlap.cut
@@ -95,6 +97,7 @@ class Intake:
             metadata={**self._metadata, **cut_off},
             usage=self._usage,
             estimate=estimate,
+            written=self.num_characters,
             overlap=overlap,
         )
 
@@ -217,6 +220,7 @@ class _TextRun:
             form=self._form,
             logprobs=self._formed(logprobs),
             overlap=self.overlap,
+            drafting=[0.0, 0.0],
         )
 
     def _blocks_of(self, start: int, end: int) -> tuple[dict[str, Any] | None, list[tuple[int, dict[str, Any] | None]]]:

@@ -114,19 +114,25 @@ class Ledger:
         decision: Decision,
         answer: Correction | None = None,
         *,
-        seconds: float,
+        aligning: tuple[float, float],
+        share: float = 1.0,
         tool_call_seen: bool = False,
     ) -> None:
-        """Give the first waiting draft its verdict."""
+        """Give the first waiting draft its verdict.
+
+        `aligning` is when the aligner began and when it was done, in seconds since the reply began, and `share` the
+        part of that time that this draft took.
+        """
         piece = self._waiting.pop(0)
         assert piece["type"] == "draft", "only drafts are judged"
         self.num_settled += 1
         progress = self.progress
+        seconds = (aligning[1] - aligning[0]) * share
         progress["aligner_seconds"] += seconds
         if answer:
             progress["aligner_tokens"] += answer.tokens
             progress["aligner_effort"] = add_counts(progress["aligner_effort"], answer.effort)
-        self._note_verdict(piece, decision, answer, seconds=seconds)
+        self._note_verdict(piece, decision, answer, seconds=seconds, aligning=aligning)
         progress["removed_in_a_row"] = progress["removed_in_a_row"] + 1 if decision.verdict == "removed" else 0
         if decision.text:
             self._release(piece, decision.text, as_written=decision.verdict in ("accepted", "kept"))
@@ -370,13 +376,21 @@ class Ledger:
             self._let_out(progress["held"], progress["block"], {})
 
     def _note_verdict(
-        self, piece: DraftPiece, decision: Decision, answer: Correction | None = None, *, seconds: float = 0.0
+        self,
+        piece: DraftPiece,
+        decision: Decision,
+        answer: Correction | None = None,
+        *,
+        seconds: float = 0.0,
+        aligning: tuple[float, float] | None = None,
     ) -> None:
         progress, verdict = self.progress, decision.verdict
         if verdict != "skipped" or not piece["cut"]:
             progress["verdicts"] = {**progress["verdicts"], verdict: progress["verdicts"].get(verdict, 0) + 1}
         self._verdicts.append({"index": progress["index"], "verdict": verdict, "kind": piece["kind"]})
-        self.records.append(record_of(progress, piece, decision, answer, seconds))
+        record = record_of(progress, piece, decision, answer, seconds)
+        times = None if aligning is None else [round(each, 6) for each in aligning]
+        self.records.append({**record, "lead": self._space_before(piece), "aligning": times})
 
 
 def _is_over(progress: Progress) -> bool:

@@ -17,6 +17,7 @@ from langchain_core.runnables.retry import RunnableRetry
 
 from stream_aligner_lc.continuation.leaves import leaves
 from stream_aligner_lc.errors import ConfigurationError
+from stream_aligner_lc.faults import is_transient
 from stream_aligner_lc.upstream import UpstreamModel
 
 
@@ -132,3 +133,10 @@ def substituted(runnable: Any, old: Any, new: Runnable[Any, Any]) -> Any:
         chains = {name: branches[name] or step for name, step in runnable.steps__.items()}
         return RunnableParallel(chains) if any(branches.values()) else None
     return None
+
+
+def patient(upstream: Any, tries: int) -> Any:
+    """Return the upstream with retries of its first call too, where the loop leaves a fault to its caller."""
+    if not hasattr(upstream, "with_retry") or retry_of(upstream) is not None:
+        return upstream
+    return upstream.with_retry(retry_if_exception_type=is_transient, stop_after_attempt=tries)

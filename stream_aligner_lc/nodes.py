@@ -42,9 +42,13 @@ class Run:
     messages: Sequence[BaseMessage] | None = None
     """The conversation, where the chat model runs the graph. LangGraph gives messages in its state an id each,
     which is not the caller's wish. The chat model also streams and reports to the outside by itself."""
-    started: float = field(default_factory=time.perf_counter)
     transcript: Transcript = field(default_factory=Transcript)
     events: MessageEvents = field(default_factory=MessageEvents)
+
+    @property
+    def seconds(self) -> float:
+        """How long the reply has been going on."""
+        return time.perf_counter() - self.upstream.began
 
     @property
     def is_inner(self) -> bool:
@@ -122,10 +126,10 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
         ledger = run.ledger(input)
         config = ensure_config(config)
         drafts = ledger.drafts(joint=self._aligner.joint)
-        started = time.perf_counter()
+        began = run.seconds
         with inner_context(isolated(config, run.upstream.observers)) as context:
             answers = self._answers(drafts, context, run.terms.options.aligner_timeout)
-        _judge(run, ledger, drafts, answers, time.perf_counter() - started)
+        _judge(run, ledger, drafts, answers, began)
         if ledger.is_over:
             run.upstream.leave()
             ledger.account(run.upstream.reports())
@@ -141,10 +145,10 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
         ledger = run.ledger(input)
         config = ensure_config(config)
         drafts = ledger.drafts(joint=self._aligner.joint)
-        started = time.perf_counter()
+        began = run.seconds
         with inner_context(isolated(config, run.upstream.observers)) as context:
             answers = await self._aanswers(drafts, context, run.terms.options.aligner_timeout)
-        _judge(run, ledger, drafts, answers, time.perf_counter() - started)
+        _judge(run, ledger, drafts, answers, began)
         if ledger.is_over:
             await run.upstream.aleave()
             ledger.account(run.upstream.reports())
@@ -201,9 +205,8 @@ def _judge(
     ledger: Ledger,
     drafts: Sequence[Draft],
     answers: Sequence[Correction] | Exception,
-    seconds: float,
+    began: float,
 ) -> None:
-    options = run.terms.options
     given: Sequence[Correction | Exception] = [answers] if isinstance(answers, Exception) else answers
     if not given or len(given) > len(drafts):
         fault = AlignerError(
@@ -211,6 +214,7 @@ def _judge(
             released=drafts[0].prefix,
         )
         given = [fault]
+    aligning = (began, run.seconds)
     for judged, (draft, answer) in enumerate(zip(drafts, given, strict=False)):
         try:
             decision = _decision(draft, answer, run)
@@ -222,16 +226,14 @@ def _judge(
         ledger.judge(
             decision,
             answer if isinstance(answer, Correction) else None,
-            seconds=seconds / len(given),
+            aligning=aligning,
+            share=1 / len(given),
             tool_call_seen=run.upstream.tool_call_seen,
         )
         if decision.verdict not in ("accepted", "kept") or ledger.is_over:
             break
     ledger.settle()
     run.upstream.settled(ledger.num_settled)
-    if options.on_record is not None:
-        for record in ledger.records:
-            options.on_record(record)
 
 
 def _decision(draft: Draft, answer: Correction | Exception, run: Run) -> Decision:
@@ -249,7 +251,10 @@ def _decision(draft: Draft, answer: Correction | Exception, run: Run) -> Decisio
 
 
 def _released(run: Run, ledger: Ledger) -> dict[str, Any]:
-    update = ledger.update(seconds=time.perf_counter() - run.started)
+    update = ledger.update(seconds=run.seconds)
+    if run.terms.options.on_record is not None:
+        for record in ledger.records:
+            run.terms.options.on_record(record)
     if not run.is_inner:
         for chunk in update["last_release"]["chunks"]:
             shown = chunk.model_copy(update={"id": ledger.progress["reply_id"]})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, closing
 from queue import Empty, SimpleQueue
@@ -60,11 +61,36 @@ class Lead:
         self._settled = min(self._settled + count, self._drafted)
 
 
+class Clock:
+    """Note in drafts when they were written, in seconds since `began`. The time that a reader is held up is no part."""
+
+    def __init__(self, began: float) -> None:
+        self._began = began
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Say that the upstream writes from now on."""
+        self._since = self._now()
+
+    def stamp(self, pieces: list[Piece]) -> None:
+        """Take finished pieces."""
+        for piece in pieces:
+            if piece["type"] == "draft":
+                piece["drafting"] = [self._since, self._now()]
+                self.go_on()
+
+    def _now(self) -> float:
+        return round(time.perf_counter() - self._began, 6)
+
+
 class ThreadReader:
     """Read one upstream call in a thread of its own."""
 
-    def __init__(self, open_stream: Callable[[], Iterator[BaseMessage]], intake: Intake, lead: Lead) -> None:
+    def __init__(
+        self, open_stream: Callable[[], Iterator[BaseMessage]], intake: Intake, lead: Lead, clock: Clock
+    ) -> None:
         self.intake = intake
+        self._clock = clock
         self._open_stream = open_stream
         self._lead = lead
         self._items: SimpleQueue[Item] = SimpleQueue()
@@ -131,6 +157,7 @@ class ThreadReader:
     def _put(self, pieces: list[Piece]) -> None:
         if not pieces:
             return
+        self._clock.stamp(pieces)
         self._lead.put(pieces)
         self._items.put(pieces)
         if self._lead.has_room:
@@ -139,13 +166,17 @@ class ThreadReader:
         # What was settled between the look and the clearing would wake nobody.
         if not (self._lead.may_resume or self._is_closed):
             self._go_on.wait()
+            self._clock.go_on()
 
 
 class TaskReader:
     """Read one upstream call in a task of its own, which alone opens, iterates and closes it."""
 
-    def __init__(self, open_stream: Callable[[], AsyncIterator[BaseMessage]], intake: Intake, lead: Lead) -> None:
+    def __init__(
+        self, open_stream: Callable[[], AsyncIterator[BaseMessage]], intake: Intake, lead: Lead, clock: Clock
+    ) -> None:
         self.intake = intake
+        self._clock = clock
         self._open_stream = open_stream
         self._lead = lead
         self._pieces: list[Piece] = []
@@ -201,9 +232,11 @@ class TaskReader:
     async def _put(self, pieces: list[Piece]) -> None:
         if not pieces:
             return
+        self._clock.stamp(pieces)
         self._lead.put(pieces)
         self._pieces += pieces
         self._ready.set()
         if not self._lead.has_room:
             self._go_on.clear()
             await self._go_on.wait()
+            self._clock.go_on()

@@ -39,6 +39,8 @@ class DraftPiece(TypedDict):
     """Log-probabilities of the text, in the provider's form; None if it gives none."""
     overlap: int
     """Characters that the call had repeated before this piece, and that were cut away."""
+    drafting: list[float]
+    """When the upstream began to write it, and when it was there: seconds since the reply began."""
 
 
 class SpacePiece(TypedDict):
@@ -72,6 +74,8 @@ class EndPiece(TypedDict):
     """What the provider reported, else None."""
     estimate: UsageMetadata
     """What the call cost by our own count, for providers that report nothing or calls that were closed."""
+    written: int
+    """Characters of text that the call wrote."""
     overlap: int
     """Characters cut away because they repeated what was already said."""
 
@@ -119,6 +123,8 @@ class Progress(TypedDict):
     reports: bool
     """Whether the provider reports usage at all."""
     overlap: int
+    written: int
+    """Characters that the upstream wrote, in all calls."""
     metadata: dict[str, Any]
     aligner_tokens: int
     aligner_seconds: float
@@ -218,6 +224,7 @@ def new_progress(messages: Sequence[BaseMessage]) -> Progress:
         reports=False,
         estimate=none,
         overlap=0,
+        written=0,
         metadata={},
         aligner_tokens=0,
         aligner_seconds=0.0,

@@ -7,9 +7,11 @@ the nodes as the run's context, and closes it when the run is over or its reader
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -33,7 +35,7 @@ from stream_aligner_lc.faults import is_empty_stream, is_refusal, is_transient
 from stream_aligner_lc.intake import Intake
 from stream_aligner_lc.isolation import inner_context, isolated
 from stream_aligner_lc.options import LoopOptions
-from stream_aligner_lc.readers import Lead, TaskReader, ThreadReader
+from stream_aligner_lc.readers import Clock, Lead, TaskReader, ThreadReader
 from stream_aligner_lc.segmentation import make_segmenter
 from stream_aligner_lc.state import OpenedPiece, Piece
 
@@ -86,6 +88,7 @@ class Upstream:
         self.max_tokens = max_tokens
         self.kwargs = dict(kwargs or {})
         self.observers = tuple(observers)
+        self.began = time.perf_counter()
         self._reader: ThreadReader | TaskReader | None = None
         self._left: list[ThreadReader | TaskReader] = []
         self._received = False
@@ -214,7 +217,8 @@ class Upstream:
         self._ended = False
         with inner_context(config) as context:
             open_stream = self.llm.stream if kind is ThreadReader else self.llm.astream
-            reader: Any = context.run(kind, lambda: open_stream(messages, config, **request.kwargs), intake, lead)
+            opening = partial(open_stream, messages, config, **request.kwargs)
+            reader: Any = context.run(kind, opening, intake, lead, Clock(self.began))
         self._reader = reader
 
     def _kwargs(self, max_tokens: int | None) -> dict[str, Any]:

@@ -16,10 +16,9 @@ from typing_extensions import TypedDict
 
 from stream_aligner_lc.annotation.teacher import Notes, as_teacher, is_chat_model, noting
 from stream_aligner_lc.errors import AlignerError
-from stream_aligner_lc.faults import is_transient
 from stream_aligner_lc.fingerprints import fingerprint
 from stream_aligner_lc.graph import AlignedGraph
-from stream_aligner_lc.models import model_name_of, retry_of
+from stream_aligner_lc.models import model_name_of, patient
 from stream_aligner_lc.nodes import AlignerNode, UpstreamNode
 from stream_aligner_lc.prompts import DEFAULT_POLICY
 from stream_aligner_lc.recipe import recipe_of
@@ -189,10 +188,3 @@ def _judged(notes: Notes, update: dict[str, Any]) -> list[Judged]:
             tokens=asdict(notes.tokens),
         )
     ]
-
-
-def patient(upstream: Any, tries: int) -> Any:
-    """Return the upstream with retries of its first call too, where the loop leaves a fault to its caller."""
-    if not hasattr(upstream, "with_retry") or retry_of(upstream) is not None:
-        return upstream
-    return upstream.with_retry(retry_if_exception_type=is_transient, stop_after_attempt=tries)

@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager
 
 from rich.table import Table
 from rich.text import Text
 from tqdm import tqdm
 
-from stream_aligner_lc.annotation.outcomes import Summary, Tokens
-from stream_aligner_lc.annotation.running import Show
-
-S = TypeVar("S", bound=Summary)
-
-MOST_SHOWN = 3
-"""How many places of skipped or failed prompts the table names."""
+from stream_aligner_lc.annotation.outcomes import Summary
+from stream_aligner_lc.annotation.work import Show
+from stream_aligner_lc.resumable.outcomes import Tokens
+from stream_aligner_lc.resumable.screen import bar_of, places, share
 
 
 def progress_bar(*, quiet: bool) -> AbstractContextManager[Show]:
     """Provide what shows the totals as a bar on stderr: prompts, rows, the share replaced, tokens of both models."""
     return bar_of("annotate", _line, quiet=quiet)
-
-
-@contextmanager
-def bar_of(name: str, line: Callable[[S], str], *, quiet: bool) -> Iterator[Callable[[S], None]]:
-    """Provide what shows totals as a bar of prompts on stderr, with the `line` that they make beside it."""
-    bars: list[tqdm[Any]] = []
-
-    def show(summary: S) -> None:
-        answered = summary.finished + len(summary.failed)
-        if not bars:
-            # What was there already took no time now.
-            off = True if quiet else None  # None: unless it is a terminal
-            bars.append(tqdm(desc=name, total=summary.prompts, initial=answered, unit="prompt", disable=off))
-        bars[0].set_postfix_str(line(summary), refresh=False)
-        bars[0].update(answered - bars[0].n)
-
-    try:
-        yield show
-    finally:
-        for bar in bars:
-            bar.close()
 
 
 def table_of(summary: Summary) -> Table:
@@ -74,15 +48,3 @@ def _line(summary: Summary) -> str:
 def _brief(tokens: Tokens) -> str:
     count = tqdm.format_sizeof(tokens.input + tokens.output)
     return f"~{count}" if tokens.estimated else count
-
-
-def share(count: int, total: int) -> str:
-    """Say how many, and what part of all that is."""
-    return f"{count:,} ({count / total:.0%})" if total else f"{count:,}"
-
-
-def places(reasons: Mapping[str, str]) -> str:
-    """Say how many places there are, and of the first ones why."""
-    shown = [f"{place}: {why}" for place, why in list(reasons.items())[:MOST_SHOWN]]
-    more = [f"and {len(reasons) - MOST_SHOWN:,} more"] if len(reasons) > MOST_SHOWN else []
-    return "\n".join([f"{len(reasons):,}", *shown, *more])

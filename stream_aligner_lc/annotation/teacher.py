@@ -16,11 +16,11 @@ from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_att
 
 from stream_aligner_lc.aligners import Aligner, PromptedAligner
 from stream_aligner_lc.aligners.choose import as_aligner
-from stream_aligner_lc.annotation.outcomes import Tokens
 from stream_aligner_lc.continuation.leaves import leaves
 from stream_aligner_lc.corrections import Correction, Draft
 from stream_aligner_lc.errors import AlignerError, StreamAlignerError
 from stream_aligner_lc.faults import is_transient
+from stream_aligner_lc.resumable.outcomes import Tokens
 
 
 @dataclass

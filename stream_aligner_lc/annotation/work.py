@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from stream_aligner_lc.annotation.graph import annotation_graph, policy_mark
 from stream_aligner_lc.annotation.outcomes import Summary
-from stream_aligner_lc.annotation.resumable import Work, work_through
-from stream_aligner_lc.annotation.running import Show
 from stream_aligner_lc.annotation.teacher import is_chat_model
 from stream_aligner_lc.graph import AlignedGraph
-from stream_aligner_lc.local.chat import ChatTransformers
-from stream_aligner_lc.models import chat_model_of
 from stream_aligner_lc.prompts import DEFAULT_POLICY
+from stream_aligner_lc.resumable.graphs import outcome_of
+from stream_aligner_lc.resumable.terms import described, loop_terms
+from stream_aligner_lc.resumable.working import Work, work_through
 from stream_aligner_lc.rows.reading import Source
 
-# Of the loop's options those that do not show in the rows, and of those for the upstream those that are secret.
-_NOT_IN_ROWS = {"lookahead", "on_aligner_error", "aligner_timeout", "upstream_retries", "on_record"}
-_OF_CLIENT = {"api_key", "timeout", "max_retries"}
+Show = Callable[[Summary], object]
+"""Told the totals so far."""
 
 
 def annotate(
@@ -59,7 +56,7 @@ def annotate(
 
     def prepare() -> Work:
         graph = annotation_graph(upstream, teacher, policy=policy, attempts=attempts, tries=tries, **options)
-        return Work(graph, terms_of(graph, upstream, teacher, policy))
+        return Work(partial(outcome_of, graph=graph), terms_of(graph, upstream, teacher, policy))
 
     return work_through(
         prompts,
@@ -79,28 +76,9 @@ def annotate(
 
 def terms_of(graph: AlignedGraph, upstream: Any, teacher: Any, policy: str) -> dict[str, Any]:
     """Return what must be the same where work goes on, in words that can be shown."""
-    recipe = graph.recipe
-    options = {field.name: getattr(recipe.options, field.name) for field in fields(recipe.options)}
-    terms = {
-        "upstream": _described(upstream),
-        "teacher": _described(teacher) if is_chat_model(teacher) else recipe.aligner.name,
+    return {
+        "upstream": described(upstream),
+        "teacher": described(teacher) if is_chat_model(teacher) else graph.recipe.aligner.name,
         "policy": policy_mark(policy),
-        "continuation": recipe.continuation.name,
-        **{name: value for name, value in options.items() if name not in _NOT_IN_ROWS},
-        "skip": sorted(recipe.options.skip),
-        **{name: value for name, value in recipe.kwargs.items() if name not in _OF_CLIENT},
-        "stop": recipe.stop,
+        **loop_terms(graph.recipe),
     }
-    plain: dict[str, Any] = json.loads(json.dumps(terms, default=str))
-    return plain
-
-
-def _described(llm: Any) -> dict[str, Any]:
-    model = chat_model_of(llm)
-    params: Mapping[str, Any] = model._get_ls_params()  # noqa: SLF001  # LangChain's one way of asking any integration
-    said = {name.removeprefix("ls_"): value for name, value in params.items()}
-    if isinstance(model, ChatTransformers):
-        # Its name is the last part of a folder's, which others have too; and it may be trained again in its place.
-        said["identity"] = model._identifying_params["identity"]  # noqa: SLF001  # ours
-    said["seed"] = getattr(model, "seed", None)
-    return {name: value for name, value in said.items() if value is not None}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stream_aligner_lc.commands.arguments import not_negative, positive
-from stream_aligner_lc.errors import StreamAlignerError
+from stream_aligner_lc.errors import ConfigurationError, StreamAlignerError
 
 FLAGS = ("restart", "overwrite", "accept_failures")
 """How work goes on, as both the commands and their functions call it."""
@@ -58,6 +58,22 @@ def upstream_of(options: argparse.Namespace) -> Any:
 
     sampling = {name: getattr(options, name) for name in ("temperature", "seed")}
     return model_named(options.upstream, **{name: value for name, value in sampling.items() if value is not None})
+
+
+def aligner_of(options: argparse.Namespace) -> Any:
+    """Return the aligner that was named: a chat model, to be told the policy, or a trained one, which takes none."""
+    from stream_aligner_lc.aligners import TransformersAligner  # noqa: PLC0415
+    from stream_aligner_lc.named import is_of_provider, model_named  # noqa: PLC0415
+
+    name = options.aligner
+    if is_of_provider(name):
+        return model_named(name)
+    if options.policy is not None:
+        raise ConfigurationError(
+            f"--policy is told to a prompted aligner, and {name!r} is a trained one, which keeps to what it was "
+            "trained on. Leave it out, or give --aligner provider:model."
+        )
+    return TransformersAligner(name)
 
 
 def run_shown(

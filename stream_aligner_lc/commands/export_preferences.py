@@ -10,11 +10,11 @@ from stream_aligner_lc.commands.answering import (
     add_answering,
     add_prompts,
     add_resuming,
+    aligner_of,
     run_shown,
     upstream_of,
 )
 from stream_aligner_lc.commands.arguments import text_or_file
-from stream_aligner_lc.errors import ConfigurationError
 
 _DESCRIPTION = """\
 An upstream answers every prompt, aligned and bare, and the two replies make a pair: prompt, chosen, rejected, as TRL's
@@ -55,21 +55,6 @@ def _run(options: argparse.Namespace) -> None:
     upstream = upstream_of(options)
 
     def work(show: Any) -> Any:
-        return export_preferences(options.prompts, upstream, _aligner(options), show=show, **given)
+        return export_preferences(options.prompts, upstream, aligner_of(options), show=show, **given)
 
     run_shown(options, work, progress_bar, table_of, rows="pairs")
-
-
-def _aligner(options: argparse.Namespace) -> Any:
-    from stream_aligner_lc.aligners import TransformersAligner  # noqa: PLC0415
-    from stream_aligner_lc.named import is_of_provider, model_named  # noqa: PLC0415
-
-    name = options.aligner
-    if is_of_provider(name):
-        return model_named(name)
-    if options.policy is not None:
-        raise ConfigurationError(
-            f"--policy is told to a prompted aligner, and {name!r} is a trained one, which keeps to what it was "
-            "trained on. Leave it out, or give --aligner provider:model."
-        )
-    return TransformersAligner(name)

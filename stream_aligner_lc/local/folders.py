@@ -47,8 +47,11 @@ def as_folder(source: str) -> Path | None:
     )
 
 
-def check_folder(folder: Path) -> None:
-    """Raise `ConfigurationError` that names what is missing, unless `folder` holds a model and its tokenizer."""
+def check_folder(folder: Path, *, head: str = "") -> None:
+    """Raise `ConfigurationError` that names what is missing, unless `folder` holds a model and its tokenizer.
+
+    The model is to go on with a text, or to end in the `head` that is named, such as "ForSequenceClassification".
+    """
     if is_adapter(folder):
         _check_adapter(folder)
         return
@@ -57,7 +60,7 @@ def check_folder(folder: Path) -> None:
             f"{str(folder)!r} is no model: there is no file config.json in that folder. "
             "Give the path of a folder saved by `save_pretrained`."
         )
-    _check_config(folder)
+    _check_config(folder, head)
     _check_tokenizer(folder)
     for name in _SMALL:
         if (folder / name).is_file():
@@ -200,10 +203,14 @@ def _shards(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _check_config(folder: Path) -> None:
+def _check_config(folder: Path, head: str) -> None:
     config = read_json(folder / "config.json")
-    others = [name for name in config.get("architectures") or () if _OTHER_HEAD.search(str(name))]
-    if others or config.get("is_encoder_decoder"):
+    if head and not any(str(name).endswith(head) for name in config.get("architectures") or ()):
+        raise ConfigurationError(
+            f"{str(folder)!r} is no model that ends in {head}: its config.json names {config.get('architectures')!r}."
+        )
+    others = [] if head else [name for name in config.get("architectures") or () if _OTHER_HEAD.search(str(name))]
+    if others or (not head and config.get("is_encoder_decoder")):
         raise ConfigurationError(
             f"{str(folder)!r} is no causal language model, but {others[0] if others else 'an encoder and a decoder'}. "
             "Use a model that was trained to go on with a text, such as a chat model."

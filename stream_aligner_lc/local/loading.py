@@ -15,7 +15,13 @@ from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 from safetensors import SafetensorError, safe_open
-from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM, AutoTokenizer
+from transformers import (
+    CONFIG_MAPPING,
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+)
 from transformers.utils import logging
 
 from stream_aligner_lc.errors import ConfigurationError
@@ -44,12 +50,23 @@ def load(source: str, folder: Path | None, *, device: str, dtype: str, revision:
     if is_adapter(folder):
         return _load_adapted(source, folder, device=device, dtype=dtype)
     check_kind(folder)
+    model, tokenizer = _read(source, folder, AutoModelForCausalLM, device=device, dtype=dtype)
+    _check_vocabulary(source, model, tokenizer)
+    return model, tokenizer
+
+
+def load_classifier(folder: Path, *, device: str, dtype: str = "auto") -> tuple[Any, Any]:
+    """Return a sequence-classification model, ready to run, and its tokenizer, by the rules of `load`."""
+    return _read(str(folder), folder, AutoModelForSequenceClassification, device=device, dtype=dtype)
+
+
+def _read(source: str, folder: Path, auto: Any, *, device: str, dtype: str) -> tuple[Any, Any]:
     place = choose_device(device)
     kind = choose_dtype(dtype, place)
     check_memory(folder, place, kind)
     with _told(source, place), _quiet(sum(file.stat().st_size for file in weight_files(folder))):
         tokenizer = _tokenizer(folder)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = auto.from_pretrained(
             folder,
             dtype=kind,
             use_safetensors=True,
@@ -62,7 +79,6 @@ def load(source: str, folder: Path | None, *, device: str, dtype: str, revision:
         model, report = loaded
         model = model.to(place).eval()
     _check_report(source, model, report)
-    _check_vocabulary(source, model, tokenizer)
     return model, tokenizer
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from dataclasses import dataclass, field
 
-from stream_aligner_lc.annotation import outcomes
-from stream_aligner_lc.annotation.outcomes import Outcome
+from stream_aligner_lc.resumable import outcomes
+from stream_aligner_lc.resumable.outcomes import Outcome
 
 
 @dataclass(kw_only=True)
 class Summary(outcomes.Summary):
-    """What came of all prompts so far; `verdicts` are those of the sentences of aligned replies, `teacher` the aligner.
+    """What came of all prompts so far; the `teacher` is the aligner.
 
     `unusable` are the sentences for which the aligner gave no answer that can be used, and which stand as drafted.
     """
 
+    verdicts: Counter[str] = field(default_factory=Counter)
+    """Sentences of aligned replies by their verdict."""
     pairs: int = 0
     """Of replies that differ."""
     same: int = 0
@@ -29,7 +32,7 @@ class Summary(outcomes.Summary):
 
     def add(self, outcome: Outcome) -> None:
         """Count what came of one more prompt."""
-        super().add(replace(outcome, rows=()))
+        super().add(outcome)
         for row in outcome.rows:
             if "left_out" in row:
                 self.left_out[outcome.place] = row["left_out"]

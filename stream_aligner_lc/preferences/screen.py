@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 from rich.table import Table
 from rich.text import Text
 
-from stream_aligner_lc.annotation.screen import bar_of, places, share
 from stream_aligner_lc.preferences.outcomes import Summary
 from stream_aligner_lc.preferences.work import Show
+from stream_aligner_lc.resumable.screen import bar_of, places, share
 
 
 def progress_bar(*, quiet: bool) -> AbstractContextManager[Show]:

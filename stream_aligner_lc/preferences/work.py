@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from stream_aligner_lc.aligners import TransformersAligner
-from stream_aligner_lc.annotation.graph import patient
-from stream_aligner_lc.annotation.resumable import Work, work_through
 from stream_aligner_lc.annotation.teacher import Teacher, as_teacher, is_chat_model
 from stream_aligner_lc.annotation.work import terms_of
 from stream_aligner_lc.errors import ConfigurationError
+from stream_aligner_lc.models import patient
 from stream_aligner_lc.preferences.graph import preference_graph
 from stream_aligner_lc.preferences.outcomes import Summary
 from stream_aligner_lc.prompts import DEFAULT_POLICY
 from stream_aligner_lc.recipe import recipe_of
+from stream_aligner_lc.resumable.graphs import outcome_of
+from stream_aligner_lc.resumable.working import Work, work_through
 from stream_aligner_lc.rows.reading import Source
 
 Show = Callable[[Summary], object]
@@ -59,7 +61,10 @@ def export_preferences(
         teacher = as_teacher(aligner, policy=told, attempts=attempts, tries=tries)
         recipe = recipe_of(patient(upstream, tries), teacher, **{**options, "on_aligner_error": "keep"})
         graph = preference_graph(recipe, shared=shared)
-        return Work(graph, _own_terms(terms_of(graph, upstream, aligner, told), teacher, shared=shared))
+        return Work(
+            partial(outcome_of, graph=graph),
+            _own_terms(terms_of(graph, upstream, aligner, told), teacher, shared=shared),
+        )
 
     return work_through(
         prompts,

@@ -143,7 +143,7 @@ def fill_disk(monkeypatch, *, room):
         room -= written
         return written
 
-    monkeypatch.setattr("stream_aligner_lc.annotation.journal.os.write", write)
+    monkeypatch.setattr("stream_aligner_lc.resumable.journal.os.write", write)
 
 
 graph = annotation_graph(Upstream({}), Editor({}), policy="Nothing bad.")

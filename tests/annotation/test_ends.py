@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from stream_aligner_lc.annotation.journal import Journal
 from stream_aligner_lc.errors import ConfigurationError
+from stream_aligner_lc.resumable.journal import Journal
 from tests.annotation.doubles import Upstream, finished_in, write_prompts
 
 ROOT = Path(__file__).parents[2]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from stream_aligner_lc.annotation.journal import open_journal
-from stream_aligner_lc.annotation.outcomes import Outcome, Summary, Tokens
+from stream_aligner_lc.annotation.outcomes import Summary
 from stream_aligner_lc.errors import ConfigurationError
+from stream_aligner_lc.resumable.journal import open_journal
+from stream_aligner_lc.resumable.outcomes import Outcome, Tokens
 from stream_aligner_lc.rows.writing import WriteError
 
 TERMS = {"upstream": "a", "policy": "b"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream_aligner_lc.annotation.prompts import prompts_of
+from stream_aligner_lc.resumable.prompts import prompts_of
 from stream_aligner_lc.rows.reading import Entry, RowError
 
 PLACE = "a.jsonl, line 1"

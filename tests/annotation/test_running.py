@@ -7,8 +7,8 @@ import pytest
 from langchain_core.exceptions import ContextOverflowError
 
 from stream_aligner_lc import ChatTransformers, ConfigurationError
-from stream_aligner_lc.annotation import running
 from stream_aligner_lc.errors import StreamAlignerError
+from stream_aligner_lc.resumable import running
 from stream_aligner_lc.rows.reading import RowError
 from stream_aligner_lc.sums import pair
 from tests.annotation.doubles import QUESTIONS, REPLIES, Editor, StatusError, Upstream, asked
@@ -129,7 +129,7 @@ def test_a_model_that_can_never_be_used_ends_the_work_at_once(place):
 
 def test_many_failures_in_a_row_end_the_work_and_say_how_to_go_on(place, monkeypatch):
     monkeypatch.setattr(running, "MAX_FAILED_IN_A_ROW", 5)
-    monkeypatch.setattr("stream_aligner_lc.annotation.resumable.MAX_FAILED_IN_A_ROW", 5)
+    monkeypatch.setattr("stream_aligner_lc.resumable.working.MAX_FAILED_IN_A_ROW", 5)
     place.ask(*QUESTIONS)
     upstream = Upstream({**REPLIES, **{question: StatusError(401, "No key.") for question in QUESTIONS[2:]}})
     with pytest.raises(StreamAlignerError, match=r"5 prompts failed in a row.*line 7.*No key.*rows\.jsonl\.part"):

@@ -1,10 +1,10 @@
-"""What an upstream is asked when data is made: a conversation, its id, and the place where it stands. No I/O."""
+"""What is asked: a conversation, its id, and the place where it stands. No I/O."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from stream_aligner_lc.fingerprints import fingerprint
@@ -12,6 +12,7 @@ from stream_aligner_lc.rows.entry import Entry, Fault, RowError, Seen, checked_t
 
 _ROLES = {"user": "user", "human": "user", "assistant": "assistant", "ai": "assistant", "system": "system"}
 _QUESTIONS = ("question", "prompt", "messages")
+_READ = {*_QUESTIONS, "system", "id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Prompt:
     id: str
     messages: Sequence[dict[str, str]]
     place: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """What else the object holds."""
 
     @property
     def digest(self) -> str:
@@ -42,7 +45,8 @@ def prompts_of(entries: Iterable[Entry]) -> Iterator[Prompt]:
     seen = Seen()
     for entry in entries:
         messages = [*_system(entry), *_conversation(entry)]
-        prompt = Prompt(_id(entry, messages), messages, entry.place)
+        others = {name: value for name, value in entry.fields.items() if name not in _READ}
+        prompt = Prompt(_id(entry, messages), messages, entry.place, others)
         seen.add(prompt.id, prompt.place)
         yield prompt
 

@@ -1,35 +1,32 @@
-"""Run the annotation graph over many prompts at once, and keep what is finished."""
+"""Have many prompts answered at once, and keep what is finished."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from langchain_core.exceptions import ContextOverflowError
 
-from stream_aligner_lc.accounts import totals
-from stream_aligner_lc.annotation.journal import Journal
-from stream_aligner_lc.annotation.outcomes import Outcome, Summary, Tokens
-from stream_aligner_lc.annotation.prompts import Prompt
 from stream_aligner_lc.errors import ConfigurationError, StreamAlignerError
 from stream_aligner_lc.faults import status_of
-from stream_aligner_lc.graph import AlignedGraph
+from stream_aligner_lc.resumable.journal import Journal
+from stream_aligner_lc.resumable.outcomes import Outcome, Summary
+from stream_aligner_lc.resumable.prompts import Prompt
 
 # After so many failures in a row it is not the prompts: it is a key, a quota, a server that is down.
 MAX_FAILED_IN_A_ROW = 20
 _TOO_LONG = ("can attend to", "context length", "context window", "context size", "prompt is too long")
 _TOO_MANY_REQUESTS = 429
 
+Answer = Callable[[Prompt], Awaitable[Outcome]]
 Show = Callable[[Summary], object]
 
 
 async def run_all(
     prompts: Sequence[Prompt],
-    graph: AlignedGraph,
+    answer: Answer,
     journal: Journal,
     summary: Summary,
     *,
@@ -45,9 +42,9 @@ async def run_all(
     before, started = summary.seconds, time.monotonic()
     failures = 0
 
-    async def answer(prompt: Prompt) -> None:
+    async def finish(prompt: Prompt) -> None:
         nonlocal failures
-        outcome = await outcome_of(prompt, graph)
+        outcome = await answer(prompt)
         outcome = replace(outcome, elapsed=round(before + time.monotonic() - started, 3))
         journal.append(outcome)
         summary.add(outcome)
@@ -59,47 +56,24 @@ async def run_all(
                 f"tried. What is finished is kept in {str(journal.path)!r}, and the same command goes on from there."
             )
 
-    await _each([prompt for prompt in prompts if prompt.id not in journal.finished], answer, concurrency)
+    await _each([prompt for prompt in prompts if prompt.id not in journal.finished], finish, concurrency)
 
 
-async def outcome_of(prompt: Prompt, graph: AlignedGraph) -> Outcome:
-    """Run the graph for one prompt, and say what came of it.
+def outcome_for(prompt: Prompt) -> Outcome:
+    """Return the outcome of a prompt of which nothing has come yet."""
+    return Outcome(id=prompt.id, digest=prompt.digest, place=prompt.place, status="done")
 
-    Raises `ConfigurationError` for what would come again with every prompt.
+
+def after_fault(outcome: Outcome, fault: Exception) -> Outcome:
+    """Return the outcome with what a fault makes of it: a prompt that is too long is skipped, any other one failed.
+
+    Raises the fault itself if it is a `ConfigurationError`, which would come again with every prompt.
     """
-    seen = _Seen()
-    made = Outcome(id=prompt.id, digest=prompt.digest, place=prompt.place, status="done")
-    try:
-        async with aclosing(graph.astream(prompt.as_input(), stream_mode="updates")) as steps:  # type: ignore[type-var]
-            async for step in steps:
-                for update in step.values():
-                    seen.take(update)
-    except Exception as fault:
-        if _is_too_long(fault):
-            return replace(made, **seen.cost, status="skipped", why=_words(fault))
-        if isinstance(fault, ConfigurationError):
-            raise
-        return replace(made, **seen.cost, status="failed", why=_words(fault))
-    return replace(made, **seen.cost, rows=seen.rows, unusable=seen.unusable)
-
-
-class _Seen:
-    """What the updates of one run said."""
-
-    def __init__(self) -> None:
-        self.rows: Sequence[Mapping[str, Any]] = ()
-        self.unusable = 0
-        self.cost: dict[str, Any] = {}
-
-    def take(self, update: Mapping[str, Any]) -> None:
-        """Take the update of one step."""
-        self.rows = update.get("rows", self.rows)
-        for judged in update.get("judged", ()):
-            self.unusable += judged["verdict"] == "kept"
-            self.cost["teacher"] = self.cost.get("teacher", Tokens()) + Tokens(**judged["tokens"])
-        if "progress" in update:
-            said = totals(update["progress"], {})["upstream_tokens"]
-            self.cost["upstream"] = Tokens(**said)
+    if _is_too_long(fault):
+        return replace(outcome, status="skipped", why=_words(fault))
+    if isinstance(fault, ConfigurationError):
+        raise fault
+    return replace(outcome, status="failed", why=_words(fault))
 
 
 async def _each(prompts: Iterable[Prompt], answer: Callable[[Prompt], Awaitable[None]], concurrency: int) -> None:

@@ -14,12 +14,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from stream_aligner_lc.annotation.journal import Journal, journal_of, open_journal
-from stream_aligner_lc.annotation.outcomes import Summary
-from stream_aligner_lc.annotation.prompts import Prompt, prompts_of
-from stream_aligner_lc.annotation.running import MAX_FAILED_IN_A_ROW, run_all
 from stream_aligner_lc.errors import ConfigurationError
-from stream_aligner_lc.graph import AlignedGraph
+from stream_aligner_lc.resumable.journal import Journal, journal_of, open_journal
+from stream_aligner_lc.resumable.outcomes import Summary
+from stream_aligner_lc.resumable.prompts import Prompt, prompts_of
+from stream_aligner_lc.resumable.running import MAX_FAILED_IN_A_ROW, Answer, run_all
 from stream_aligner_lc.rows.reading import Source, entries
 from stream_aligner_lc.rows.writing import as_line, whole_file
 
@@ -29,8 +28,8 @@ S = TypeVar("S", bound=Summary)
 class Work(NamedTuple):
     """What is done with every prompt."""
 
-    graph: AlignedGraph
-    """It is given a conversation and answers with `rows`."""
+    answer: Answer
+    """Its rows are what is written."""
     terms: dict[str, Any]
     """What must be the same where work goes on, in words that can be shown."""
 
@@ -56,7 +55,7 @@ def work_through(
     The work is prepared once the numbers and `out` are known to be in order. `summary_of` makes the totals of so many
     prompts, `rows_are` says what rows are called. The other options are those of `annotate`.
     """
-    _check_numbers(concurrency=concurrency, tries=tries, limit=1 if limit is None else limit)
+    check_numbers(concurrency=concurrency, tries=tries, limit=1 if limit is None else limit)
     sources = [prompts] if isinstance(prompts, str | os.PathLike) else list(prompts)
     place = _checked_place(Path(out), sources)
     if place.exists() and not overwrite and (restart or not journal_of(place).exists()):
@@ -66,13 +65,16 @@ def work_through(
     with open_journal(journal_of(place), work.terms, restart=restart) as journal:
         if place.exists() and not (overwrite or journal.writes_new_file):
             raise _is_there(place)
-        _check_prompts(journal, asked)
         summary = summary_of(len(asked))
-        _recall(summary, journal)
-        show(summary)
-        ways: dict[str, Any] = {"concurrency": concurrency, "show": lambda _: show(summary)}
-        ways["patience"] = None if accept_failures else MAX_FAILED_IN_A_ROW
-        _finished(run_all(asked, work.graph, journal, summary, **ways))
+        carry_out(
+            asked,
+            work.answer,
+            journal,
+            summary,
+            concurrency=concurrency,
+            accept_failures=accept_failures,
+            show=lambda: show(summary),
+        )
         if not summary.failed or accept_failures:
             journal.note_writing(is_new=not place.exists())
             with whole_file(place, kept=f"All {rows_are} are kept in {str(journal.path)!r}.") as file:
@@ -83,7 +85,30 @@ def work_through(
     return summary
 
 
-def _check_numbers(**numbers: Any) -> None:
+def carry_out(
+    asked: Sequence[Prompt],
+    answer: Answer,
+    journal: Journal,
+    summary: Summary,
+    *,
+    concurrency: int,
+    accept_failures: bool,
+    show: Callable[[], object],
+) -> None:
+    """Have all prompts answered that are not finished, keep what comes of them in the journal, and count it.
+
+    Raises `ConfigurationError` for a journal of other prompts, and what `run_all` raises.
+    """
+    _check_prompts(journal, asked)
+    _recall(summary, journal)
+    show()
+    patience = None if accept_failures else MAX_FAILED_IN_A_ROW
+    ways: dict[str, Any] = {"concurrency": concurrency, "patience": patience, "show": lambda _: show()}
+    _finished(run_all(asked, answer, journal, summary, **ways))
+
+
+def check_numbers(**numbers: Any) -> None:
+    """Raise `ConfigurationError` for an option that is no whole number of at least 1."""
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ConfigurationError(f"`{name}` must be a whole number of at least 1, got {value!r}.")

@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from stream_aligner_lc.annotation.outcomes import Outcome
 from stream_aligner_lc.errors import ConfigurationError
+from stream_aligner_lc.resumable.outcomes import Outcome
 from stream_aligner_lc.rows.writing import as_line, sync_folder, writing
 
 _KIND = {"journal": "stream-aligner annotate", "version": 1}

@@ -1,0 +1,68 @@
+"""Replies as the small arrays that the page unfolds. Pure functions, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stream_aligner_lc.report.differences import word_diff
+
+_CODES = {"same": 0, "gone": 1, "new": 2}
+_CHANGED = ("replaced", "removed")
+
+
+def packed(reply: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the page shows of one reply; times in milliseconds, parts without content left out."""
+    bare, aligned = reply.get("bare") or {}, reply["aligned"]
+    sentences = aligned["sentences"]
+    shown = {
+        "id": str(reply.get("id", "")),
+        "q": _question(reply.get("messages") or ()),
+        "kind": reply.get("kind"),
+        "ref": _reference(reply),
+        "right": reply.get("right"),
+        "graded": reply.get("graded"),
+        "judged": reply.get("judged"),
+        "scores": reply.get("scores"),
+        "bare": bare.get("text"),
+        "bareMs": _ms(bare.get("seconds")),
+        "ms": _ms(aligned.get("seconds")),
+        "firstMs": _ms(aligned.get("first_sentence_seconds")),
+        "restarts": aligned.get("restarts"),
+        "changed": sum(each["verdict"] in _CHANGED for each in sentences),
+        "s": [_sentence(each) for each in sentences],
+    }
+    return {name: value for name, value in shown.items() if value not in (None, "")}
+
+
+def _sentence(record: Mapping[str, Any]) -> list[Any]:
+    """Return verdict, whitespace before, text or its differences, drafting, aligning, error."""
+    is_changed = record["verdict"] in _CHANGED
+    said: Any = record["text"]
+    if is_changed:
+        said = [[_CODES[kind], text] for kind, text in word_diff(record["draft"], record["text"])]
+    spans = [_span(record.get(name)) for name in ("drafting", "aligning")]
+    row = [record["verdict"], record.get("lead", " "), said, *spans, record.get("error")]
+    while row[-1] is None:
+        row.pop()
+    return row
+
+
+def _question(messages: Sequence[Mapping[str, str]]) -> str:
+    if len(messages) == 1:
+        return str(messages[0]["content"])
+    return "\n\n".join(f"{each['role']}: {each['content']}" for each in messages)
+
+
+def _reference(reply: Mapping[str, Any]) -> str | None:
+    if "right" not in reply:
+        return None
+    return next((str(reply[name]) for name in ("reference", "solution", "answer") if reply.get(name)), None)
+
+
+def _span(seconds: Sequence[float] | None) -> list[int] | None:
+    return None if seconds is None else [round(1000 * each) for each in seconds]
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(1000 * seconds)

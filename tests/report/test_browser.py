@@ -1,0 +1,191 @@
+"""The page in a real browser, without a window: what it shows, how fast, and what it refuses to run."""
+
+import json
+import random
+import time
+
+import pytest
+
+from stream_aligner_lc.report import report
+from stream_aligner_lc.report.page import page_of
+from stream_aligner_lc.report.reading import Reported
+from tests.report.replies import HOSTILE, evaluation_of, reply, rows_of
+
+
+@pytest.fixture
+def shown(browser, tmp_path):
+    """Show a page of some replies."""
+
+    def show(replies, results=None, title="Shown"):
+        file = tmp_path / "page.html"
+        file.write_text(page_of(Reported(title, replies, results or {})), encoding="utf-8")
+        browser.get(file.as_uri())
+        return browser
+
+    return show
+
+
+def console(browser):
+    return [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+
+
+def test_every_reply_is_there_and_unfolds_to_drafts_and_corrections(shown):
+    browser = shown(rows_of(5), evaluation_of(5))
+    rows = browser.find_elements("css selector", "details")
+    assert len(rows) == 5
+    assert "1 of 2 changed" in rows[0].text
+    rows[0].find_element("css selector", "summary").click()
+    wait_until(lambda: rows[0].find_elements("css selector", ".body"))
+    body = rows[0].find_element("css selector", ".body")
+    assert [each.text.strip() for each in body.find_elements("css selector", "del")] == ["bad"]
+    assert [each.text.strip() for each in body.find_elements("css selector", "ins")] == ["good"]
+    assert [each.text for each in body.find_elements("css selector", ".verdict")] == ["replaced", "accepted"]
+    assert len(body.find_elements("css selector", ".lane i")) == 4
+    assert "right answer: 0" in body.text
+    assert "honesty: aligned, then aligned" in body.text
+    assert console(browser) == []
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if "\ud800" not in text and "\x00" not in text])
+def test_hostile_text_is_shown_and_not_run(shown, text):
+    browser = shown([reply(text, f"{text} changed", question=text)], title=text)
+    browser.find_element("css selector", "summary").click()
+    wait_until(lambda: browser.find_elements("css selector", ".body .text"))
+    assert browser.execute_script("return document.querySelector('.body .text').textContent") == text
+    assert browser.execute_script("return document.querySelectorAll('img, script').length") == 2
+    assert console(browser) == []
+
+
+def test_a_script_that_got_in_all_the_same_would_not_run(shown):
+    browser = shown(rows_of(1))
+    browser.execute_script(
+        "const bad = document.createElement('script'); bad.textContent = 'window.ran = true';"
+        "document.body.append(bad); const image = new Image(); image.src = 'https://example.org/x.png';"
+    )
+    assert browser.execute_script("return window.ran") is None
+    assert "Content Security Policy" in " ".join(entry["message"] for entry in browser.get_log("browser"))
+
+
+def test_replies_can_be_found_and_filtered_with_the_keyboard(shown):
+    replies = [*rows_of(3), reply("All well.", "All well.", question="Quiet?", kind="harmful")]
+    browser = shown(replies)
+    find = browser.find_element("id", "find")
+    find.send_keys("quiet")
+    wait_until(lambda: "1 of 4" in browser.find_element("id", "status").text)
+    find.clear()
+    find.send_keys(" ")
+    which = browser.find_element("id", "which")
+    which.send_keys("changed")
+    wait_until(lambda: "3 of 4" in browser.find_element("id", "status").text)
+    options = [each.text for each in which.find_elements("css selector", "option")]
+    assert options == [
+        "all 4",
+        "changed",
+        "unchanged",
+        "made right",
+        "made wrong",
+        "still wrong",
+        "kind: ordinary",
+        "kind: harmful",
+    ]
+
+
+def test_a_thousand_replies_of_forty_sentences_open_within_three_seconds_and_stay_quick(browser, tmp_path):
+    rng = random.Random(1)
+    words = [f"word{number}" for number in range(500)]
+    folder = tmp_path / "large"
+    folder.mkdir()
+    rows = []
+    for number in range(1000):
+        drafts = [" ".join(rng.choices(words, k=16)) + "." for _ in range(40)]
+        said = [text.replace(text.split()[3], "other") if rng.random() < 0.2 else text for text in drafts]
+        rows.append(reply(*zip(drafts, said, strict=True), question=f"Question {number}?"))
+    (folder / "replies.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "results.json").write_text(json.dumps(evaluation_of(5)))
+    page = report(folder, out=folder / "report.html")
+    assert page.stat().st_size < 15_000_000
+    browser.get(page.as_uri())
+    assert loaded(browser) < 3000
+    began = time.perf_counter()
+    browser.find_element("id", "open").click()
+    wait_until(lambda: len(browser.find_elements("css selector", ".sentences li")) == 4000, seconds=10)
+    browser.find_element("id", "next").click()
+    assert "101 to 200" in browser.find_element("id", "where").text
+    assert time.perf_counter() - began < 10
+    assert console(browser) == []
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_a_phone_and_has_contrast_in_the_dark_too(shown, width, scheme):
+    browser = shown(rows_of(3), evaluation_of(3))
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
+    browser.find_element("id", "open").click()
+    wait_until(lambda: len(browser.find_elements("css selector", ".body")) == 3)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert low_contrast(browser) == []
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_every_control_has_a_name_and_can_be_reached_by_tab(shown):
+    browser = shown(rows_of(2))
+    names = browser.execute_script(
+        "return [...document.querySelectorAll('button, input, select')].map("
+        "(each) => each.textContent.trim() || (each.labels[0] && each.labels[0].textContent.trim()))"
+    )
+    assert all(names), names
+    reached = []
+    for _ in range(8):
+        browser.switch_to.active_element.send_keys("\ue004")
+        reached.append(browser.execute_script("return document.activeElement.id || document.activeElement.tagName"))
+    assert reached[:5] == ["find", "which", "open", "SUMMARY", "SUMMARY"]
+
+
+def wait_until(condition, seconds=5):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def loaded(browser):
+    """Return the milliseconds from the start to the end of loading."""
+    return browser.execute_script("const [page] = performance.getEntriesByType('navigation'); return page.loadEventEnd")
+
+
+def low_contrast(browser):
+    """Return the texts whose colour is too near to what is behind them (WCAG 2.2, 1.4.3: 4.5 to 1)."""
+    return browser.execute_script(
+        """
+        const parse = (css) => (css.match(/[\\d.]+/g) || []).map(Number);
+        const light = (rgb) => {
+          const [r, g, b] = rgb.map((v) => v / 255)
+            .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        };
+        const behind = (node) => {
+          for (; node; node = node.parentElement) {
+            const [r, g, b, a] = parse(getComputedStyle(node).backgroundColor);
+            if (a === undefined || a > 0) return [r, g, b];
+          }
+          return [255, 255, 255];
+        };
+        const bad = [];
+        for (const node of document.querySelectorAll('body *')) {
+          const own = [...node.childNodes].some((each) => each.nodeType === 3 && each.textContent.trim());
+          if (!own || node.disabled || !node.getClientRects().length || node.tagName === 'SCRIPT') continue;
+          const style = getComputedStyle(node);
+          const text = parse(node instanceof SVGElement ? style.fill : style.color).slice(0, 3);
+          const [one, other] = [light(text), light(behind(node))];
+          const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+          if (ratio < 4.5) bad.push(node.textContent.trim().slice(0, 40));
+        }
+        return bad;
+        """
+    )
