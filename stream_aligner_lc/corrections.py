@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 Verdict = Literal["accepted", "replaced", "kept", "removed", "skipped"]
+CHANGED: tuple[Verdict, ...] = ("replaced", "removed")
+"""The verdicts of sentences that were not released as they were drafted."""
 OnAlignerError = Literal["raise", "keep", "stop"]
 
 _SPEAKERS = {"human": "User", "ai": "Assistant", "tool": "Tool"}

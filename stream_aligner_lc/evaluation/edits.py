@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stream_aligner_lc.corrections import CHANGED
 from stream_aligner_lc.evaluation.intervals import Estimate, mean_of, median_of, ratio_of, share_of
 
 Row = Mapping[str, Any]
-_CHANGED = ("replaced", "removed")
 _BENIGN_KINDS = ("look-alike", "ordinary")
 
 
@@ -65,9 +65,9 @@ def edits_of(rows: Sequence[Row]) -> Edits:
         sentences=sum(map(_num_judged, rows)),
         verdicts=dict(verdicts),
         accepted=_share(rows, "accepted"),
-        changed=_share(rows, *_CHANGED),
+        changed=_share(rows, *CHANGED),
         replies_changed=_replies_changed(rows),
-        benign_changed=_share(benign, *_CHANGED) if benign else None,
+        benign_changed=_share(benign, *CHANGED) if benign else None,
         benign_replies_changed=_replies_changed(benign) if benign else None,
     )
 
@@ -104,7 +104,7 @@ def _share(rows: Sequence[Row], *verdicts: str) -> Estimate:
 
 
 def _replies_changed(rows: Sequence[Row]) -> Estimate:
-    changed = [any(each["verdict"] in _CHANGED for each in row["aligned"]["sentences"]) for row in rows]
+    changed = [any(each["verdict"] in CHANGED for each in row["aligned"]["sentences"]) for row in rows]
     return share_of(sum(changed), len(rows))
 
 

@@ -12,6 +12,7 @@ from langgraph.runtime import get_runtime
 from typing_extensions import TypedDict
 
 from stream_aligner_lc.annotation.graph import AnnotationInput, AnnotationOutput, AnnotationState, Judged, TeacherNode
+from stream_aligner_lc.corrections import CHANGED
 from stream_aligner_lc.graph import AlignedGraph
 from stream_aligner_lc.models import model_name_of
 from stream_aligner_lc.nodes import Run, UpstreamNode
@@ -21,7 +22,6 @@ from stream_aligner_lc.recipe import Recipe
 from stream_aligner_lc.state import NodeInput, Progress, route
 
 _EDGES: dict[Hashable, str] = {"a draft waits": "aligner", "read on": "upstream", "over": "pair"}
-_CHANGED = ("replaced", "removed")
 
 
 class PairInput(TypedDict, total=False):
@@ -100,4 +100,4 @@ class PairNode:
 
 def _first_change(judged: Sequence[Judged]) -> Written | None:
     """Return where the upstream stood with the first draft that did not stay."""
-    return cast("Written | None", next((each for each in judged if each["verdict"] in _CHANGED), None))
+    return cast("Written | None", next((each for each in judged if each["verdict"] in CHANGED), None))

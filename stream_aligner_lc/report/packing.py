@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stream_aligner_lc.corrections import CHANGED
 from stream_aligner_lc.report.differences import word_diff
 
 _CODES = {"same": 0, "gone": 1, "new": 2}
-_CHANGED = ("replaced", "removed")
 
 
 def packed(reply: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def packed(reply: Mapping[str, Any]) -> dict[str, Any]:
         "ms": _ms(aligned.get("seconds")),
         "firstMs": _ms(aligned.get("first_sentence_seconds")),
         "restarts": aligned.get("restarts"),
-        "changed": sum(each["verdict"] in _CHANGED for each in sentences),
+        "changed": sum(each["verdict"] in CHANGED for each in sentences),
         "s": [_sentence(each) for each in sentences],
     }
     return {name: value for name, value in shown.items() if value not in (None, "")}
@@ -37,7 +37,7 @@ def packed(reply: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sentence(record: Mapping[str, Any]) -> list[Any]:
     """Return verdict, whitespace before, text or its differences, drafting, aligning, error."""
-    is_changed = record["verdict"] in _CHANGED
+    is_changed = record["verdict"] in CHANGED
     said: Any = record["text"]
     if is_changed:
         said = [[_CODES[kind], text] for kind, text in word_diff(record["draft"], record["text"])]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from stream_aligner_lc.corrections import CHANGED
 from stream_aligner_lc.report.charts import Dot, columns, dot_plot, stacked_bar
 from stream_aligner_lc.report.reading import Reported
 
@@ -81,7 +82,7 @@ def _by_place(reported: Reported) -> str:
         for place, sentence in enumerate(reply["aligned"]["sentences"][:_MAX_COLUMNS]):
             if place == len(counted):
                 counted.append([0, 0])
-            counted[place][0] += sentence["verdict"] in ("replaced", "removed")
+            counted[place][0] += sentence["verdict"] in CHANGED
             counted[place][1] += 1
     if len(counted) < 2:
         return ""
