@@ -11,7 +11,6 @@ import random
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any
 
 from stream_aligner_lc.civility.grammar import QUESTIONS, STATEMENTS
 from stream_aligner_lc.civility.words import BARBS, WORDS, Words, pseudo_word, with_article
@@ -49,26 +48,27 @@ class Filler:
         held_out: bool = False,
         pseudo: float = 0.3,
         invent: Invent = pseudo_word,
+        values: Mapping[str, str] | None = None,
     ) -> None:
-        self._values: dict[str, str] = {}
+        self._values = dict(values or {})
         self._rng = rng
         self._held_out = held_out
         self._pseudo = pseudo
         self._invent = invent
-        self._options: dict[str, Any] = {"held_out": held_out, "pseudo": pseudo, "invent": invent}
 
     def fill(self, pattern: str) -> str:
         """Return `pattern` with every slot filled and a capital at its start."""
-        return capitalised(self._filled(pattern))
+        return capitalised(self.filled(pattern))
 
     def having(self, slot: str, pattern: str) -> Filler:
         """Return a filler with the same values, and `pattern`, filled, in `slot`."""
-        value = self._filled(pattern)
-        other = Filler(self._rng, **self._options)
-        other._values = {**self._values, slot: value}
-        return other
+        return self._with({**self._values, slot: self.filled(pattern)})
 
-    def _filled(self, pattern: str) -> str:
+    def _with(self, values: Mapping[str, str]) -> Filler:
+        return Filler(self._rng, held_out=self._held_out, pseudo=self._pseudo, invent=self._invent, values=values)
+
+    def filled(self, pattern: str) -> str:
+        """Return `pattern` with every slot filled."""
         return _SLOT.sub(self._slot, pattern)
 
     def _slot(self, found: re.Match[str]) -> str:
@@ -89,8 +89,7 @@ class Filler:
         if kind in _DRAWN:
             return _DRAWN[kind](rng)
         if kind in ("statement", "question"):
-            inner = Filler(rng, **self._options)
-            return inner._filled(rng.choice(STATEMENTS if kind == "statement" else QUESTIONS))
+            return self._with({}).filled(rng.choice(STATEMENTS if kind == "statement" else QUESTIONS))
         if kind == "time" and rng.random() < 0.25:
             return f"at {rng.randint(1, 12)}:{rng.choice(('00', '15', '30', '45', '05', '20'))}"
         if kind == "task" and rng.random() < 0.5:
@@ -118,7 +117,7 @@ class Filler:
         if kind in ("fool", "you"):
             return f"you {self._fool()}" if kind == "you" else self._fool()
         before, after = _AROUND[kind]
-        return f"{before}{self._filled(self._pick(BARBS[kind]))}{after}"
+        return f"{before}{self.filled(self._pick(BARBS[kind]))}{after}"
 
     def _fool(self) -> str:
         scorns = [self._pick(WORDS["scorn"]) for _ in range(self._rng.choice((0, 0, 0, 1, 1, 1, 2)))]

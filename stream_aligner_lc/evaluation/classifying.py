@@ -59,7 +59,10 @@ class Classifier:
     def _loaded(self) -> tuple[Any, Any]:
         from stream_aligner_lc.local.loading import load_classifier  # noqa: PLC0415  # an extra
 
-        return load_classifier(self.folder, device=self.device)
+        model, tokenizer = load_classifier(self.folder, device=self.device)
+        # Of what is too long the beginning goes: the reply is what is scored, and it comes last.
+        tokenizer.truncation_side = "left"
+        return model, tokenizer
 
 
 def _read(tokenizer: Any, row: Mapping[str, Any], reply: str, limit: int | None) -> Any:

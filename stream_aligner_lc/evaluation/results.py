@@ -10,9 +10,7 @@ from stream_aligner_lc.evaluation.edits import Costs, Edits, Row, costs_of, edit
 from stream_aligner_lc.evaluation.intervals import Estimate, difference_of, mean_of, share_of
 from stream_aligner_lc.evaluation.judging.preference import Judged, Preference, preference_of
 from stream_aligner_lc.evaluation.maths import is_same_answer
-
-REFERENCES = ("reference", "solution", "answer")
-"""The field of a prompt that holds the right answer, the first that is there."""
+from stream_aligner_lc.resumable.prompts import reference_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +50,10 @@ class Results:
 
 def scored(row: Row) -> dict[str, Any]:
     """Return a row with what is known of it without asking anybody: whether its answers are right."""
-    reference = next((row[name] for name in REFERENCES if row.get(name) not in (None, "")), None)
+    reference = reference_of(row)
     if reference is None:
         return dict(row)
-    right = {name: is_same_answer(str(reference), row[name]["text"]) for name in ("bare", "aligned")}
+    right = {name: is_same_answer(reference, row[name]["text"]) for name in ("bare", "aligned")}
     return {**row, "right": right}
 
 

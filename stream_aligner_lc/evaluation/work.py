@@ -157,8 +157,8 @@ class _Run:
     ) -> None:
         """Have something said of every row, and put it into the row at `place`: a field, or "field.name"."""
         prompts = [judged_prompt(row) for row in rows.values()]
-        said = self.stage(name, prompts, judging(ask, rows), terms)
         field, _, key = place.partition(".")
+        said = self.stage(name, prompts, judging(ask, rows, of="classifier" if field == "scores" else "judge"), terms)
         for each, what in said.items():
             rows[each][field] = {**rows[each].get(field, {}), key: what["said"]} if key else what["said"]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from stream_aligner_lc.corrections import CHANGED
 from stream_aligner_lc.report.differences import word_diff
+from stream_aligner_lc.resumable.prompts import reference_of
 
 _CODES = {"same": 0, "gone": 1, "new": 2}
 
@@ -19,7 +20,7 @@ def packed(reply: Mapping[str, Any]) -> dict[str, Any]:
         "id": str(reply.get("id", "")),
         "q": _question(reply.get("messages") or ()),
         "kind": reply.get("kind"),
-        "ref": _reference(reply),
+        "ref": reference_of(reply) if "right" in reply else None,
         "right": reply.get("right"),
         "graded": reply.get("graded"),
         "judged": reply.get("judged"),
@@ -52,12 +53,6 @@ def _question(messages: Sequence[Mapping[str, str]]) -> str:
     if len(messages) == 1:
         return str(messages[0]["content"])
     return "\n\n".join(f"{each['role']}: {each['content']}" for each in messages)
-
-
-def _reference(reply: Mapping[str, Any]) -> str | None:
-    if "right" not in reply:
-        return None
-    return next((str(reply[name]) for name in ("reference", "solution", "answer") if reply.get(name)), None)
 
 
 def _span(seconds: Sequence[float] | None) -> list[int] | None:

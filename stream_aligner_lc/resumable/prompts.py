@@ -13,6 +13,7 @@ from stream_aligner_lc.rows.entry import Entry, Fault, RowError, Seen, checked_t
 _ROLES = {"user": "user", "human": "user", "assistant": "assistant", "ai": "assistant", "system": "system"}
 _QUESTIONS = ("question", "prompt", "messages")
 _READ = {*_QUESTIONS, "system", "id"}
+_REFERENCES = ("reference", "solution", "answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ def prompts_of(entries: Iterable[Entry]) -> Iterator[Prompt]:
         prompt = Prompt(_id(entry, messages), messages, entry.place, others)
         seen.add(prompt.id, prompt.place)
         yield prompt
+
+
+def reference_of(fields: Mapping[str, Any]) -> str | None:
+    """Return the right answer that a prompt's fields hold, the first of `reference`, `solution` and `answer`."""
+    return next((str(fields[name]) for name in _REFERENCES if fields.get(name) not in (None, "")), None)
 
 
 def _conversation(entry: Entry) -> list[dict[str, str]]:

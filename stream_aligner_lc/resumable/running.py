@@ -64,16 +64,18 @@ def outcome_for(prompt: Prompt) -> Outcome:
     return Outcome(id=prompt.id, digest=prompt.digest, place=prompt.place, status="done")
 
 
-def after_fault(outcome: Outcome, fault: Exception) -> Outcome:
-    """Return the outcome with what a fault makes of it: a prompt that is too long is skipped, any other one failed.
+def after_fault(outcome: Outcome, fault: Exception, *, of: str = "upstream") -> Outcome:
+    """Return the outcome with what a fault of the upstream, or `of` whom it was, makes of it.
+
+    A prompt that is too long is skipped, any other one failed.
 
     Raises the fault itself if it is a `ConfigurationError`, which would come again with every prompt.
     """
     if _is_too_long(fault):
-        return replace(outcome, status="skipped", why=_words(fault))
+        return replace(outcome, status="skipped", why=_words(fault, of))
     if isinstance(fault, ConfigurationError):
         raise fault
-    return replace(outcome, status="failed", why=_words(fault))
+    return replace(outcome, status="failed", why=_words(fault, of))
 
 
 async def _each(prompts: Iterable[Prompt], answer: Callable[[Prompt], Awaitable[None]], concurrency: int) -> None:
@@ -83,7 +85,7 @@ async def _each(prompts: Iterable[Prompt], answer: Callable[[Prompt], Awaitable[
         for prompt in waiting:
             await answer(prompt)
 
-    workers = [asyncio.create_task(work(), name=f"annotate-{number}") for number in range(concurrency)]
+    workers = [asyncio.create_task(work(), name=f"prompts-{number}") for number in range(concurrency)]
     try:
         await asyncio.gather(*workers)
     finally:
@@ -103,5 +105,5 @@ def _is_too_long(fault: BaseException | None) -> bool:
     return False
 
 
-def _words(fault: Exception) -> str:
-    return str(fault) if isinstance(fault, StreamAlignerError) else f"The upstream failed: {fault!r}."
+def _words(fault: Exception, of: str) -> str:
+    return str(fault) if isinstance(fault, StreamAlignerError) else f"The {of} failed: {fault!r}."

@@ -159,5 +159,5 @@ def _finished(work: Coroutine[Any, Any, None]) -> None:
         asyncio.run(work)
         return
     # In a notebook: its loop cannot be entered again.
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="annotate") as pool:
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prompts") as pool:
         pool.submit(asyncio.run, work).result()

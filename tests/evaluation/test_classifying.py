@@ -17,6 +17,9 @@ ROW = {
 }
 
 
+ENDS = [("One.", "Good."), ("One.", "Bad."), ("Two.", "Good.")]
+
+
 def save(folder, *, num_labels, chat_template=CHAT_TEMPLATE, names=None):
     torch.manual_seed(1)
     words = tokenizer(chat_template=chat_template)
@@ -73,10 +76,12 @@ def test_a_model_without_the_head_is_told(tmp_path):
         Classifier(tmp_path)
 
 
-def test_a_reply_longer_than_the_model_is_cut(tmp_path):
-    folder = save(tmp_path / "reward", num_labels=1)
-    long = {**ROW, "bare": {"text": "word " * 500}}
-    assert isinstance(Classifier(folder, device="cpu").score(long)["bare"], float)
+@pytest.mark.parametrize("chat_template", [CHAT_TEMPLATE, None])
+def test_of_what_is_too_long_for_the_model_the_end_is_scored(tmp_path, chat_template):
+    folder = save(tmp_path / "reward", num_labels=1, chat_template=chat_template)
+    classifier = Classifier(folder, device="cpu")
+    good, bad, other = ({**ROW, "bare": {"text": f"{start} {'word ' * 500}{end}"}} for start, end in ENDS)
+    assert classifier.score(good)["bare"] == classifier.score(other)["bare"] != classifier.score(bad)["bare"]
 
 
 def test_scores_stand_in_the_figures(tmp_path):

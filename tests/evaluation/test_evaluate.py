@@ -142,6 +142,13 @@ def test_prompts_that_fail_are_named_and_tried_again_alone(place):
     assert asked(again) == {"2?"}
 
 
+def test_a_failure_is_said_to_be_the_judges_where_it_is(place):
+    place.ask({"question": "1?"})
+    judge = ScriptedChatModel([StatusError(500)])
+    with pytest.raises(StreamAlignerError, match=r"in the stage 'judge-helpfulness'.*The judge failed: StatusError"):
+        place.evaluate(judge=judge, criteria="helpfulness")
+
+
 def test_failures_can_be_accepted_and_are_named(place):
     place.ask({"question": "1?"}, {"question": "2?"})
     evaluation = place.evaluate(Upstream({"2?": StatusError(500)}), accept_failures=True)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from stream_aligner_lc import ConfigurationError
 from stream_aligner_lc.report.differences import word_diff
+from stream_aligner_lc.report.packing import packed
 from stream_aligner_lc.report.page import page_of
 from stream_aligner_lc.report.reading import Reported, read
 from stream_aligner_lc.rows.reading import RowError
@@ -69,6 +70,10 @@ def test_a_thousand_replies_of_forty_sentences_stay_below_15_megabytes():
         said = [text.replace(text.split()[3], "other") if rng.random() < 0.2 else text for text in drafts]
         replies.append(reply(*zip(drafts, said, strict=True), question=f"Question {number}?"))
     assert len(page_of(Reported("large", replies)).encode()) < 15_000_000
+
+
+def test_a_right_answer_of_zero_is_shown():
+    assert packed(reply("A.", "A.", reference=0, right={"bare": True, "aligned": True}))["ref"] == "0"
 
 
 def test_what_is_no_evaluation_and_no_log_is_told(tmp_path):

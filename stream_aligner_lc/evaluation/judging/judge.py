@@ -61,16 +61,19 @@ class Judge:
 
 
 def judging(
-    ask: Callable[[Row], Awaitable[tuple[dict[str, Any], Tokens]]], rows: Mapping[str, Row]
+    ask: Callable[[Row], Awaitable[tuple[dict[str, Any], Tokens]]], rows: Mapping[str, Row], *, of: str = "judge"
 ) -> Callable[[Prompt], Awaitable[Outcome]]:
-    """Return what asks about the row of a prompt and says what came of it: one row, with the judge's choices."""
+    """Return what asks about the row of a prompt and says what came of it: one row, with what was said.
+
+    A failure is `of` the judge, or of whoever else is asked.
+    """
 
     async def answer(prompt: Prompt) -> Outcome:
         made = outcome_for(prompt)
         try:
             said, cost = await ask(rows[prompt.id])
         except Exception as fault:  # noqa: BLE001  # an outcome of its own
-            return after_fault(made, fault)
+            return after_fault(made, fault, of=of)
         return replace(made, rows=[{"id": prompt.id, "said": said}], teacher=cost)
 
     return answer
