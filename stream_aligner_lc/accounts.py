@@ -9,14 +9,12 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_core.messages.ai import UsageMetadata, add_ai_message_chunks, add_usage
 
+from stream_aligner_lc.answers import FINISH_KEYS, cut_off
+from stream_aligner_lc.breaker import Breaker, is_open
 from stream_aligner_lc.content import joined_blocks
 from stream_aligner_lc.corrections import Correction, Decision
 from stream_aligner_lc.options import LoopOptions
 from stream_aligner_lc.state import DraftPiece, EndPiece, Progress
-
-# Where providers say why a reply ended.
-FINISH_KEYS = ("finish_reason", "stop_reason", "done_reason")
-_CUT_OFF = {"length", "max_tokens", "MAX_TOKENS", "model_length", "content_filter", "refusal", "SAFETY"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +50,7 @@ def account(progress: Progress, end: EndPiece) -> None:
 
 def was_cut_off(end: EndPiece) -> bool:
     """Say whether the provider ended the call before its text was complete."""
-    return any(end["metadata"].get(key) in _CUT_OFF for key in FINISH_KEYS)
+    return cut_off(end["metadata"]) is not None
 
 
 def final_chunk(progress: Progress, terms: Terms) -> AIMessageChunk:
@@ -62,7 +60,10 @@ def final_chunk(progress: Progress, terms: Terms) -> AIMessageChunk:
         metadata.setdefault("model_name", terms.model_name)
     if reason := progress["finish"]:
         metadata.update({key: reason for key in FINISH_KEYS if key in metadata}, finish_reason=reason)
-    metadata["stream_aligner"] = totals(progress, terms.names or {})
+    metadata["stream_aligner"] = {
+        **totals(progress, terms.names or {}),
+        "breaker": "open" if is_open(progress, terms.options) else "closed",
+    }
     usage = add_usage(progress["usage"], progress["estimate"]) if progress["reports"] else None
     return AIMessageChunk(
         content="" if progress["block"] is None else [],
@@ -106,6 +107,7 @@ def totals(progress: Progress, names: dict[str, str]) -> dict[str, Any]:
         "aligner_tokens": progress["aligner_tokens"],
         "aligner_seconds": round(progress["aligner_seconds"], 6),
         "aligner_effort": dict(progress["aligner_effort"]),
+        "aligner_faults": progress["aligner_faults"],
         "seconds": round(progress["seconds"], 6),
         "upstream_characters": progress["written"],
         "repeated_characters_cut": progress["overlap"],
@@ -114,7 +116,13 @@ def totals(progress: Progress, names: dict[str, str]) -> dict[str, Any]:
 
 
 def record_of(
-    progress: Progress, piece: DraftPiece, decision: Decision, answer: Correction | None, seconds: float
+    progress: Progress,
+    piece: DraftPiece,
+    decision: Decision,
+    answer: Correction | None,
+    *,
+    seconds: float,
+    breaker: Breaker,
 ) -> dict[str, Any]:
     """Return what `on_record` is told of one sentence."""
     return {
@@ -125,6 +133,7 @@ def record_of(
         "draft": piece["text"],
         "text": decision.text,
         "error": decision.error,
+        "breaker": breaker,
         "upstream_call": progress["calls"],
         "draft_tokens": piece["tokens"],
         "aligner_tokens": answer.tokens if answer else 0,

@@ -90,6 +90,9 @@ class StreamAlignedChat(BaseChatModel):
     """"raise", "keep" (show the draft), or "stop" (end the reply, `finish_reason="aligner_error"`)."""
     aligner_timeout: SkipValidation[float | None] = None
     """Seconds that the aligner may take for one call."""
+    max_aligner_faults: SkipValidation[int | None] = None
+    """After faults on so many sentences in a row the aligner is not asked any more, and the rest of the reply is shown
+    as drafted. With `on_aligner_error="keep"` only: otherwise the first fault ends the reply."""
     upstream_retries: SkipValidation[int] = 2
     """How often in a row a fault in mid-reply is retried from the released text."""
     max_restarts: SkipValidation[int] = 64

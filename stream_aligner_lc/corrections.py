@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from stream_aligner_lc.answers import cut_off, unusable
 from stream_aligner_lc.errors import AlignerError
 
 if TYPE_CHECKING:
@@ -77,11 +78,16 @@ class Correction:
     def of(cls, answer: object) -> Correction:
         """Take an aligner's answer, a `Correction`, a `str` or a message, as a `Correction`.
 
-        Raises `AlignerError` for anything else.
+        Raises `AlignerError` for anything else, and for a message that its provider has cut off.
         """
-        if isinstance(answer, cls):
-            return answer
         text = answer if isinstance(answer, str) else getattr(answer, "text", None)
+        if isinstance(answer, cls) and isinstance(text, str):
+            return answer
+        if reason := cut_off(getattr(answer, "response_metadata", {})):
+            raise AlignerError(
+                f"The aligner's answer was cut off by its provider ({reason!r}) after {len(text or '')} characters. "
+                "Give it more tokens, or choose on_aligner_error='keep' to show the draft in such a case."
+            )
         if isinstance(text, str):
             return cls(str(text), tokens=tokens_of(answer))
         raise AlignerError(
@@ -108,53 +114,51 @@ class Decision(NamedTuple):
     """What the aligner failed with, where the reply goes on all the same."""
 
 
-def unusable(draft: str, text: str) -> str | None:
-    """Say why `text` cannot stand in for `draft`, or None if it can.
-
-    An aligner that runs on or loops gives itself away by length: a correction may grow to eight times its
-    draft and 1,000 characters more, which a refusal in place of a short sentence fits into.
-    """
-    limit = 8 * len(draft) + 1000
-    if len(text) > limit:
-        return f"it has {len(text)} characters where {limit} are the limit for a draft of {len(draft)}"
-    return None
-
-
 def decide(
-    draft: str,
-    answer: Correction | Exception,
+    draft: Draft,
+    answer: object,
     *,
     on_aligner_error: OnAlignerError = "raise",
     end_on_accept: bool = False,
 ) -> Decision:
     """Decide what becomes of `draft`, given the aligner's `answer` or the error that it raised.
 
-    Raises the error (an unusable answer as `AlignerError`) where the policy says so; a failure never turns
-    into text.
+    Raises the error (an answer that is none, or unusable, as `AlignerError`) where the policy says so; a failure never
+    turns into text.
     """
-    fault = answer if isinstance(answer, Exception) else _fault(draft, answer)
-    if fault is not None:
-        return _failed(draft, fault, on_aligner_error)
-    assert isinstance(answer, Correction), "an answer without a fault is a correction"
-    text = answer.text.strip()
-    if text == draft:
-        return Decision("accepted", draft, "stop" if answer.end and end_on_accept else None)
-    return Decision("replaced" if text else "removed", text, "stop" if answer.end else None)
+    correction = _usable(draft, answer)
+    if isinstance(correction, Exception):
+        return _failed(draft, correction, on_aligner_error)
+    text = correction.text.strip()
+    if text == draft.text:
+        return Decision("accepted", text, "stop" if correction.end and end_on_accept else None)
+    return Decision("replaced" if text else "removed", text, "stop" if correction.end else None)
 
 
-def _fault(draft: str, answer: Correction) -> AlignerError | None:
-    if why := unusable(draft, answer.text):
-        return AlignerError(
-            f"The aligner's answer is unusable: {why}. Choose on_aligner_error='keep' to show the "
-            "draft in such a case, or 'stop' to end the reply.",
-            draft=draft,
-        )
-    return None
+def _usable(draft: Draft, answer: object) -> Correction | Exception:
+    if isinstance(answer, Exception):
+        return answer
+    try:
+        correction = Correction.of(answer)
+    except AlignerError as fault:
+        return fault
+    if correction.text == draft.text:
+        # The question of a long conversation is not put together for every sentence that stands.
+        return correction
+    why = unusable(draft.text, correction.text, question=draft.question, prefix=draft.prefix)
+    if why is None:
+        return correction
+    return AlignerError(
+        f"The aligner's answer is unusable: {why}. Choose on_aligner_error='keep' to show the "
+        "draft in such a case, or 'stop' to end the reply."
+    )
 
 
-def _failed(draft: str, fault: Exception, policy: OnAlignerError) -> Decision:
+def _failed(draft: Draft, fault: Exception, policy: OnAlignerError) -> Decision:
     if policy == "keep":
-        return Decision("kept", draft, error=repr(fault))
+        return Decision("kept", draft.text, error=repr(fault))
     if policy == "stop":
         return Decision("removed", "", "aligner_error", repr(fault))
+    if isinstance(fault, AlignerError):
+        fault.released, fault.draft = draft.prefix, draft.text
     raise fault

@@ -20,10 +20,12 @@ from stream_aligner_lc.accounts import (
     was_cut_off,
     whole_message,
 )
+from stream_aligner_lc.breaker import Breaker, is_open, note_answer, passing_over
 from stream_aligner_lc.content import places_taken, text_chunk
 from stream_aligner_lc.continuation import join
 from stream_aligner_lc.corrections import Correction, Decision, Draft
 from stream_aligner_lc.echo import ignores_prefix, judge_opening
+from stream_aligner_lc.errors import AlignerError
 from stream_aligner_lc.fingerprints import fingerprint
 from stream_aligner_lc.state import (
     DraftPiece,
@@ -82,6 +84,11 @@ class Ledger:
         limit = self._terms.max_tokens
         return None if limit is None else max(limit - self.progress["tokens"], 0)
 
+    @property
+    def passing_over(self) -> AlignerError | None:
+        """What stands for the aligner's answers once it is not asked any more, None while it is."""
+        return passing_over(self.progress) if is_open(self.progress, self._terms.options) else None
+
     def receive(self, pieces: Sequence[Piece]) -> None:
         """Take what the upstream said, and pass on what needs no verdict."""
         self.progress["restart"] = False
@@ -132,7 +139,8 @@ class Ledger:
         if answer:
             progress["aligner_tokens"] += answer.tokens
             progress["aligner_effort"] = add_counts(progress["aligner_effort"], answer.effort)
-        self._note_verdict(piece, decision, answer, seconds=seconds, aligning=aligning)
+        breaker = note_answer(progress, self._terms.options, failed=decision.error is not None)
+        self._note_verdict(piece, decision, answer, seconds=seconds, aligning=aligning, breaker=breaker)
         progress["removed_in_a_row"] = progress["removed_in_a_row"] + 1 if decision.verdict == "removed" else 0
         if decision.text:
             self._release(piece, decision.text, as_written=decision.verdict in ("accepted", "kept"))
@@ -383,12 +391,13 @@ class Ledger:
         *,
         seconds: float = 0.0,
         aligning: tuple[float, float] | None = None,
+        breaker: Breaker = "closed",
     ) -> None:
         progress, verdict = self.progress, decision.verdict
         if verdict != "skipped" or not piece["cut"]:
             progress["verdicts"] = {**progress["verdicts"], verdict: progress["verdicts"].get(verdict, 0) + 1}
         self._verdicts.append({"index": progress["index"], "verdict": verdict, "kind": piece["kind"]})
-        record = record_of(progress, piece, decision, answer, seconds)
+        record = record_of(progress, piece, decision, answer, seconds=seconds, breaker=breaker)
         times = None if aligning is None else [round(each, 6) for each in aligning]
         self.records.append({**record, "lead": self._space_before(piece), "aligning": times})
 

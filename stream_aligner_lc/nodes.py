@@ -6,9 +6,11 @@ Rule: a node iterates, awaits and closes. What is decided is decided by `Ledger`
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +24,7 @@ from langgraph.runtime import get_runtime
 
 from stream_aligner_lc.accounts import Terms
 from stream_aligner_lc.aligners.base import Aligner
-from stream_aligner_lc.corrections import Correction, Decision, Draft, decide
+from stream_aligner_lc.corrections import Correction, Draft, decide
 from stream_aligner_lc.errors import AlignerError, AlignerTimeout, ConfigurationError
 from stream_aligner_lc.events import MessageEvents
 from stream_aligner_lc.isolation import inner_context, isolated
@@ -30,7 +32,11 @@ from stream_aligner_lc.ledger import Ledger
 from stream_aligner_lc.state import NodeInput, Transcript
 from stream_aligner_lc.upstream import Call, Upstream
 
+logger = logging.getLogger(__name__)
+
 VERDICT_EVENT = "stream_aligner_verdict"
+# An async aligner that is stopped is waited for, so that it can clean up; not for ever, for it may ignore that.
+_STOP_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ class UpstreamNode(Runnable[NodeInput, dict[str, Any]]):
 
     def _call(self, ledger: Ledger, config: RunnableConfig) -> Call:
         progress, prefix = ledger.progress, ledger.text
-        if self._warms:
+        if self._warms and ledger.passing_over is None:
             self._aligner.warm(Draft(ledger.messages, prefix, "", index=progress["index"]))
         return Call(
             messages=ledger.messages,
@@ -128,7 +134,7 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
         drafts = ledger.drafts(joint=self._aligner.joint)
         began = run.seconds
         with inner_context(isolated(config, run.upstream.observers)) as context:
-            answers = self._answers(drafts, context, run.terms.options.aligner_timeout)
+            answers = ledger.passing_over or self._answers(drafts, context, run.terms.options.aligner_timeout)
         _judge(run, ledger, drafts, answers, began)
         if ledger.is_over:
             run.upstream.leave()
@@ -147,7 +153,7 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
         drafts = ledger.drafts(joint=self._aligner.joint)
         began = run.seconds
         with inner_context(isolated(config, run.upstream.observers)) as context:
-            answers = await self._aanswers(drafts, context, run.terms.options.aligner_timeout)
+            answers = ledger.passing_over or await self._aanswers(drafts, context, run.terms.options.aligner_timeout)
         _judge(run, ledger, drafts, answers, began)
         if ledger.is_over:
             await run.upstream.aleave()
@@ -178,16 +184,19 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
             self._aligner.acorrect_many(drafts), name="aligner", context=context
         )
         try:
-            async with asyncio.timeout(seconds):
-                return await task
-        except TimeoutError as fault:
-            return self._too_late(drafts[0], seconds) if task.cancelled() else _as_aligner_error(fault, drafts[0])
+            done, _ = await asyncio.wait([task], timeout=seconds)
         except asyncio.CancelledError:
             self._aligner.cancel(drafts[0])
             raise
+        finally:
+            await _stop(task)
+        if not done:
+            return self._too_late(drafts[0], seconds)
+        try:
+            return task.result()
         except ConfigurationError:
             raise
-        except Exception as fault:  # noqa: BLE001  # `on_aligner_error` decides
+        except (Exception, asyncio.CancelledError) as fault:  # noqa: BLE001  # `on_aligner_error` decides
             return _as_aligner_error(fault, drafts[0])
 
     def _too_late(self, draft: Draft, seconds: float | None) -> AlignerTimeout:
@@ -207,17 +216,16 @@ def _judge(
     answers: Sequence[Correction] | Exception,
     began: float,
 ) -> None:
-    given: Sequence[Correction | Exception] = [answers] if isinstance(answers, Exception) else answers
-    if not given or len(given) > len(drafts):
-        fault = AlignerError(
-            f"correct_many must answer 1 to {len(drafts)} of {len(drafts)} drafts, got {len(given)} answers.",
-            released=drafts[0].prefix,
-        )
-        given = [fault]
-    aligning = (began, run.seconds)
+    given = [answers] if isinstance(answers, Exception) else _given(answers, drafts)
+    aligning, options = (began, run.seconds), run.terms.options
     for judged, (draft, answer) in enumerate(zip(drafts, given, strict=False)):
         try:
-            decision = _decision(draft, answer, run)
+            decision = decide(
+                draft,
+                answer,
+                on_aligner_error=options.on_aligner_error,
+                end_on_accept=options.end_on_accept,
+            )
         except AlignerError:
             if judged:
                 # What was judged before it is released first; the draft comes again in the next step.
@@ -230,24 +238,29 @@ def _judge(
             share=1 / len(given),
             tool_call_seen=run.upstream.tool_call_seen,
         )
+        if ledger.records[-1]["breaker"] == "opened":
+            faults = ledger.progress["faults_in_a_row"]
+            logger.warning(
+                "The aligner failed on %s sentence(s) in a row: the rest of the reply is shown as drafted "
+                "(max_aligner_faults).",
+                faults,
+            )
         if decision.verdict not in ("accepted", "kept") or ledger.is_over:
             break
     ledger.settle()
     run.upstream.settled(ledger.num_settled)
 
 
-def _decision(draft: Draft, answer: Correction | Exception, run: Run) -> Decision:
-    options = run.terms.options
-    try:
-        return decide(
-            draft.text,
-            answer if isinstance(answer, Exception) else Correction.of(answer),
-            on_aligner_error=options.on_aligner_error,
-            end_on_accept=options.end_on_accept,
-        )
-    except AlignerError as error:
-        error.released, error.draft = draft.prefix, draft.text
-        raise
+def _given(answers: Sequence[Correction], drafts: Sequence[Draft]) -> Sequence[object]:
+    # An aligner is anyone's code: what its signature says need not be so.
+    number = len(answers) if isinstance(answers, list | tuple) else None
+    if number and number <= len(drafts):
+        return answers
+    got = f"a {type(answers).__name__}" if number is None else f"{number} answers"
+    fault = AlignerError(
+        f"correct_many must answer 1 to {len(drafts)} of {len(drafts)} drafts with a list of corrections, got {got}."
+    )
+    return [fault]
 
 
 def _released(run: Run, ledger: Ledger) -> dict[str, Any]:
@@ -273,18 +286,33 @@ class _TooLateError(Exception):
 def _within(seconds: float | None, context: Context, aligner: Aligner, drafts: Sequence[Draft]) -> Sequence[Correction]:
     if seconds is None:
         return context.run(aligner.correct_many, drafts)
-    # Not a `with`: leaving it would wait for the very call that took too long, which also stays in its context.
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aligner")
-    try:
-        answers = pool.submit(context.copy().run, aligner.correct_many, drafts)
-        if not wait([answers], timeout=seconds).done:
-            raise _TooLateError
-        return answers.result()
-    finally:
-        pool.shutdown(wait=False)
+    answers: Future[Sequence[Correction]] = Future()
+    inner = context.copy()  # a call that took too long stays in its context
+
+    def answer() -> None:
+        try:
+            answers.set_result(inner.run(aligner.correct_many, drafts))
+        except BaseException as fault:  # noqa: BLE001  # raised again where the answer is waited for
+            answers.set_exception(fault)
+
+    # No pool: at its end a program waits for the threads of pools, also for one in which an aligner never ends.
+    threading.Thread(target=answer, name="aligner", daemon=True).start()
+    if not wait([answers], timeout=seconds).done:
+        raise _TooLateError
+    return answers.result()
 
 
-def _as_aligner_error(fault: Exception, draft: Draft) -> AlignerError:
+async def _stop(task: asyncio.Task[Any]) -> None:
+    if task.done():
+        return
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=_STOP_SECONDS)
+    for each in done:
+        # Nobody wants it any more, and asyncio complains of a fault that nobody has seen.
+        _ = each.cancelled() or each.exception()
+
+
+def _as_aligner_error(fault: BaseException, draft: Draft) -> AlignerError:
     if isinstance(fault, AlignerError):
         return fault
     error = AlignerError(

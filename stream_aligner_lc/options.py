@@ -33,6 +33,7 @@ class LoopOptions:
     skip: Collection[str] = DEFAULT_SKIP
     on_aligner_error: OnAlignerError = "raise"
     aligner_timeout: float | None = None
+    max_aligner_faults: int | None = None
     upstream_retries: int = 2
     max_restarts: int = 64
     max_sentences: int | None = None
@@ -48,6 +49,13 @@ class LoopOptions:
         _at_least("lookahead", self.lookahead, 0, "Use 0 to stop reading while the aligner works.")
         _at_least("upstream_retries", self.upstream_retries, 0, "Use 0 to let the first fault through.")
         _at_least("max_restarts", self.max_restarts, 0, "Use feedback=False to never restart the upstream.")
+        _at_least("max_aligner_faults", self.max_aligner_faults, 1, "Use None to ask it every time.", none=True)
+        if self.max_aligner_faults is not None and self.on_aligner_error != "keep":
+            raise ConfigurationError(
+                f"`max_aligner_faults` counts the faults that a reply outlives, got {self.max_aligner_faults!r} beside "
+                f"on_aligner_error={self.on_aligner_error!r}, where the first one ends it. "
+                "Use on_aligner_error='keep', or None."
+            )
         _at_least("align_first", self.align_first, 0, "Use None to align every sentence.", none=True)
         _at_least("max_sentences", self.max_sentences, 1, "Use None for no limit.", none=True)
         _flag("feedback", self.feedback)

@@ -130,6 +130,10 @@ class Progress(TypedDict):
     aligner_seconds: float
     aligner_effort: dict[str, int]
     """What the aligner counts beyond that: passes, drafted tokens, ..."""
+    aligner_faults: int
+    """Sentences that it was asked about and failed on."""
+    faults_in_a_row: int
+    """How many of these came one after the other, up to now; see `breaker.py`."""
     seconds: float
     """Wall time of the run that is writing the reply."""
     finish: str | None
@@ -229,6 +233,8 @@ def new_progress(messages: Sequence[BaseMessage]) -> Progress:
         aligner_tokens=0,
         aligner_seconds=0.0,
         aligner_effort={},
+        aligner_faults=0,
+        faults_in_a_row=0,
         seconds=0.0,
         finish=None,
     )

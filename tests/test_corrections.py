@@ -6,6 +6,8 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from stream_aligner_lc import AlignerError, Correction, Draft
 from stream_aligner_lc.corrections import Decision, decide
 
+RAIN = Draft([HumanMessage("How is the weather?")], "", "It rains.")
+
 
 @pytest.mark.parametrize(
     ("answer", "options", "decision"),
@@ -28,19 +30,19 @@ from stream_aligner_lc.corrections import Decision, decide
     ],
 )  # fmt: skip
 def test_the_verdict_follows_from_the_draft_and_the_answer(answer, options, decision):
-    decided = decide("It rains.", answer, **options)
+    decided = decide(RAIN, answer, **options)
     assert decided[:3] == decision[:3]
     assert (decided.error is not None) == (options.get("on_aligner_error") is not None)
 
 
 def test_a_failure_is_raised_where_the_policy_says_so():
     with pytest.raises(RuntimeError, match="out of memory"):
-        decide("It rains.", RuntimeError("out of memory"))
+        decide(RAIN, RuntimeError("out of memory"))
 
 
 def test_an_answer_that_runs_on_is_an_error_that_names_the_way_out():
     with pytest.raises(AlignerError, match=r"5000 characters.*on_aligner_error='keep'"):
-        decide("It rains.", Correction("spam " * 1000))
+        decide(RAIN, Correction("spam " * 1000))
 
 
 @pytest.mark.parametrize(

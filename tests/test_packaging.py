@@ -20,12 +20,12 @@ README = (ROOT / "README.md").read_text()
 
 # Low imports nothing high. A module may import from its own layer and from those above it in this list.
 LAYERS = [
-    {"errors", "fingerprints", "segmentation", "civility"},
+    {"errors", "fingerprints", "segmentation", "answers", "civility"},
     {"corrections", "prompts", "options", "rows"},
     {"content", "continuation", "faults", "local"},
     {"conversion", "named"},
     {"state", "echo", "events", "isolation", "recorders"},
-    {"intake", "accounts", "aligners", "training"},
+    {"intake", "breaker", "accounts", "aligners", "training"},
     {"ledger"},
     {"readers", "testing"},
     {"upstream"},

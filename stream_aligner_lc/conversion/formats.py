@@ -21,9 +21,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
+from stream_aligner_lc.answers import unusable
 from stream_aligner_lc.conversion.beads import TooLongError
 from stream_aligner_lc.conversion.pairs import Pair, aligned
-from stream_aligner_lc.corrections import unusable
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.fingerprints import fingerprint
 from stream_aligner_lc.rows.entry import Entry, Fault, RowError, Seen, text_of
@@ -142,8 +142,12 @@ def _row(question: str, sentence: Sentence, **provenance: Any) -> Row:
 
 
 def _usable(rows: Sequence[Row], shapes: Counter[str] | None = None) -> Converted:
-    kept = [row for row in rows if unusable(row["last"], row["correction"]) is None]
+    kept = [row for row in rows if _why_unusable(row) is None]
     return Converted(kept, shapes or Counter(), len(rows) - len(kept))
+
+
+def _why_unusable(row: Row) -> str | None:
+    return unusable(row["last"], row["correction"], question=row["question"], prefix=row["prefix"])
 
 
 def _id_of(entry: Entry, text: str) -> str:

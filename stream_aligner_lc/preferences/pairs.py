@@ -7,7 +7,8 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages
 
-from stream_aligner_lc.accounts import FINISH_KEYS, was_cut_off
+from stream_aligner_lc.accounts import was_cut_off
+from stream_aligner_lc.answers import FINISH_KEYS
 from stream_aligner_lc.continuation import Overlap, join
 
 _ENDED_BY_LOOP = {"max_restarts", "removed", "aligner_error"}

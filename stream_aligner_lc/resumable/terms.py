@@ -12,7 +12,14 @@ from stream_aligner_lc.models import chat_model_of
 from stream_aligner_lc.recipe import Recipe
 
 # Of the loop's options those that do not show in a reply, and of those for the upstream those that are secret.
-_NOT_IN_REPLIES = {"lookahead", "on_aligner_error", "aligner_timeout", "upstream_retries", "on_record"}
+_NOT_IN_REPLIES = {
+    "lookahead",
+    "on_aligner_error",
+    "aligner_timeout",
+    "max_aligner_faults",
+    "upstream_retries",
+    "on_record",
+}
 _OF_CLIENT = {"api_key", "timeout", "max_retries"}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from stream_aligner_lc.corrections import unusable
+from stream_aligner_lc.answers import unusable
 from stream_aligner_lc.rows.reading import Entry, Fault, RowError, Seen, Source, checked_text, entries, text_of
 
 _ROLES = ("system", "user", "assistant")
@@ -62,14 +62,16 @@ def read(sources: Iterable[Source], of: Read, *, on_fault: Callable[[Fault], obj
 
 def sample(entry: Entry) -> Sample:
     """Take `question, prefix, last, correction` and perhaps `end`; raises `RowError` naming the field."""
-    last, correction = text_of(entry, "last"), text_of(entry, "correction", may_be_empty=True)
-    if why := unusable(last, correction):
+    question, last = text_of(entry, "question"), text_of(entry, "last").strip()
+    correction = text_of(entry, "correction", may_be_empty=True)
+    # As the loop hands a draft to its aligner.
+    prefix = text_of(entry, "prefix", may_be_empty=True).rstrip()
+    if why := unusable(last, correction, question=question, prefix=prefix):
         raise RowError(Fault(entry.place, "correction", f"would not be taken as a correction: {why}."))
     return Sample(
-        text_of(entry, "question"),
-        # As the loop hands a draft to its aligner.
-        text_of(entry, "prefix", may_be_empty=True).rstrip(),
-        last.strip(),
+        question,
+        prefix,
+        last,
         correction.strip(),
         _end(entry),
         entry.place,
