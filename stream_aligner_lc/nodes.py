@@ -174,7 +174,7 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
         except ConfigurationError:
             # No failure of one sentence, which a policy could pass over: this aligner will never work.
             raise
-        except Exception as fault:  # noqa: BLE001  # `on_aligner_error` decides
+        except (Exception, asyncio.CancelledError) as fault:  # noqa: BLE001  # `on_aligner_error` decides
             return _as_aligner_error(fault, drafts[0])
 
     async def _aanswers(

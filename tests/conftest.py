@@ -4,9 +4,14 @@ import asyncio
 import os
 
 import pytest
+from langchain_core.messages import HumanMessage
+
+from stream_aligner_lc import StreamAlignedChat, build_graph
 
 # The models of these tests are small: several cores only wait for each other, above all where tests run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+QUESTION = "How are things?"
 
 
 def _collect(model, prompt, **kwargs):
@@ -23,4 +28,28 @@ def _acollect(model, prompt, **kwargs):
 @pytest.fixture(params=[_collect, _acollect], ids=["sync", "async"])
 def collect(request):
     """Read a whole stream, in both colours."""
+    return request.param
+
+
+def _chat(upstream, aligner, **options):
+    return StreamAlignedChat(upstream, aligner, **options).invoke(QUESTION)
+
+
+def _achat(upstream, aligner, **options):
+    return asyncio.run(StreamAlignedChat(upstream, aligner, **options).ainvoke(QUESTION))
+
+
+def _graph(upstream, aligner, **options):
+    state = build_graph(upstream, aligner, **options).invoke({"messages": [HumanMessage(QUESTION)]})
+    return state["messages"][-1]
+
+
+def _agraph(upstream, aligner, **options):
+    state = asyncio.run(build_graph(upstream, aligner, **options).ainvoke({"messages": [HumanMessage(QUESTION)]}))
+    return state["messages"][-1]
+
+
+@pytest.fixture(params=[_chat, _achat, _graph, _agraph], ids=["chat", "async chat", "graph", "async graph"])
+def reply(request):
+    """Return the whole reply of an upstream and an aligner."""
     return request.param
