@@ -239,12 +239,12 @@ def _judge(
             tool_call_seen=run.upstream.tool_call_seen,
         )
         if ledger.records[-1]["breaker"] == "opened":
-            faults = ledger.progress["faults_in_a_row"]
             logger.warning(
                 "The aligner failed on %s sentence(s) in a row: the rest of the reply is shown as drafted "
                 "(max_aligner_faults).",
-                faults,
+                ledger.progress["faults_in_a_row"],
             )
+            break
         if decision.verdict not in ("accepted", "kept") or ledger.is_over:
             break
     ledger.settle()

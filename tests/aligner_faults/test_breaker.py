@@ -7,7 +7,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
-from stream_aligner_lc import ConfigurationError, StreamAlignedChat, build_graph
+from stream_aligner_lc import ConfigurationError, Correction, StreamAlignedChat, build_graph
 from stream_aligner_lc.testing import AcceptAligner, ScriptedAligner, ScriptedChatModel
 
 SENTENCES = [f"Sentence number {number}." for number in range(8)]
@@ -119,6 +119,24 @@ def test_waiting_drafts_are_passed_over_as_well(reply):
     message = reply(upstream, aligner, on_aligner_error="keep", max_aligner_faults=3, lookahead=8)
     assert message.text == TEXT
     assert aligner.asked == [0, 1, 2]
+
+
+def test_it_opens_in_the_middle_of_what_one_call_answered(reply):
+    class Joint(AcceptAligner):
+        def __init__(self):
+            self.asked = []
+
+        def correct_many(self, drafts):
+            self.asked += [draft.index for draft in drafts]
+            return [Correction("\ufffd" if draft.index < 2 else "Good one.") for draft in drafts]
+
+    records, aligner = [], Joint()
+    options = {"on_aligner_error": "keep", "max_aligner_faults": 2, "on_record": records.append}
+    message = reply(ScriptedChatModel(TEXT, chunking=len(TEXT)), aligner, lookahead=8, **options)
+    assert message.text == TEXT
+    assert max(aligner.asked) > 2
+    assert [record["breaker"] for record in records] == ["closed", "opened", *["open"] * 6]
+    assert {record["verdict"] for record in records} == {"kept"}
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
