@@ -50,23 +50,25 @@ class PromptedAligner(Aligner):
 
     def invoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
         """Ask until an answer keeps to the protocol."""
-        prompt, prefix_cut = self._prompt(input)
+        shown = input.question, input.prefix
+        prompt, prefix_cut = self._prompt(input, *shown)
         tokens = 0
         for _ in range(self.attempts):
             answer = self.llm.invoke(prompt, config, **kwargs)
             tokens += tokens_of(answer)
-            if correction := parse_answer(answer.text):
+            if correction := parse_answer(answer.text, input.text, shown):
                 return replace(correction, tokens=tokens, prefix_cut=prefix_cut)
         raise self._unusable(answer)
 
     async def ainvoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
         """Ask until an answer keeps to the protocol."""
-        prompt, prefix_cut = self._prompt(input)
+        shown = input.question, input.prefix
+        prompt, prefix_cut = self._prompt(input, *shown)
         tokens = 0
         for _ in range(self.attempts):
             answer = await self.llm.ainvoke(prompt, config, **kwargs)
             tokens += tokens_of(answer)
-            if correction := parse_answer(answer.text):
+            if correction := parse_answer(answer.text, input.text, shown):
                 return replace(correction, tokens=tokens, prefix_cut=prefix_cut)
         raise self._unusable(answer)
 
@@ -75,8 +77,7 @@ class PromptedAligner(Aligner):
         """The model's own identity and the policy."""
         return {**super().identity, "llm": identity_of(self.llm), "policy": self.policy}
 
-    def _prompt(self, draft: Draft) -> tuple[list[BaseMessage], int]:
-        question, prefix = draft.question, draft.prefix
+    def _prompt(self, draft: Draft, question: str, prefix: str) -> tuple[list[BaseMessage], int]:
         while True:
             request = HumanMessage(render_request(question, prefix, draft.text))
             prompt: list[BaseMessage] = [self._instructions, request]

@@ -10,6 +10,7 @@ that no question, prefix or sentence can close them.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from stream_aligner_lc.corrections import Correction
 
@@ -45,10 +46,10 @@ FIXED PART OF THE REPLY: [[{prefix}]]
 
 LAST SENTENCE: [[{text}]]"""
 
-_ANSWER = re.compile(
-    r".*CORRECTION:\s*\[\[(?P<text>.*?)\]\]\s*(?:EOS:\s*\[\[\s*(?P<end>TRUE|FALSE)\s*\]\])?\s*\Z",
-    re.DOTALL | re.IGNORECASE,
-)
+_NAME = "CORRECTION:"
+_OPENING = re.compile(r"CORRECTION:\s*\[\[", re.IGNORECASE)
+_CLOSING = re.compile(r"\]\]\s*EOS:\s*\[\[", re.IGNORECASE)
+_END = re.compile(r"EOS:\s*\[\[\s*(TRUE|FALSE)\s*\]\]\Z", re.IGNORECASE)
 # A run of brackets is broken by a backslash; text that has backslashes there already gets one more.
 _DOUBLED = re.compile(r"([\[\]])(\\*)(?=[\[\]])")
 _BROKEN = re.compile(r"([\[\]])\\(\\*)(?=[\[\]])")
@@ -85,9 +86,34 @@ def render_request(question: str, prefix: str, text: str) -> str:
     return _REQUEST.format(question=escape(question), prefix=escape(prefix), text=escape(text))
 
 
-def parse_answer(answer: str) -> Correction | None:
-    """Read an answer's last `CORRECTION: [[...]]` and `EOS: [[...]]`; None if it does not end with them."""
-    match = _ANSWER.match(answer)
-    if match is None:
+def parse_answer(answer: str, draft: str = "", others: Sequence[str] = ()) -> Correction | None:
+    """Read an answer's last `CORRECTION: [[...]]` and the `EOS: [[...]]` after it; None if it does not end with them.
+
+    `draft` and `others` are what was shown for it. A model may quote them without their escapes: the draft between the
+    brackets is the draft, whatever it says, and a correction that one of them spells out is a quotation and no answer.
+    """
+    answer = answer.rstrip()
+    said = _END.search(answer)
+    body, end = (answer[: said.start()].rstrip(), said[1].upper() == "TRUE") if said else (answer, False)
+    if _repeats(body, draft):
+        return Correction(draft, end)
+    if _repeats(answer, draft):
+        return Correction(draft)
+    text = _OPENING.split(body)[-1]
+    if not text.endswith("]]") or len(text) == len(body):
         return None
-    return Correction(unescape(match["text"]), (match["end"] or "").upper() == "TRUE")
+    text = text.removesuffix("]]")
+    if _CLOSING.search(text) or any(_spells_out(shown, text) for shown in (draft, *others)):
+        return None
+    return Correction(unescape(text), end)
+
+
+def _repeats(answer: str, draft: str) -> bool:
+    copied = f"[[{draft}]]"
+    return bool(draft) and answer.endswith(copied) and answer.removesuffix(copied).rstrip().upper().endswith(_NAME)
+
+
+def _spells_out(shown: str, correction: str) -> bool:
+    start, closing, _ = f"{correction}]]".partition("]]")
+    # Up to the next opening, none of which stands in a correction: so each letter is compared once.
+    return any(each.startswith(start + closing) or each == start for each in _OPENING.split(shown)[1:])

@@ -42,8 +42,10 @@ GRADE: [[FAIL]]"""
 _PAIR = "CONVERSATION: [[{question}]]\n\nREPLY A: [[{first}]]\n\nREPLY B: [[{second}]]"
 _SINGLE = "CONVERSATION: [[{question}]]\n\nREPLY: [[{reply}]]"
 
-_BETTER = re.compile(r"\bBETTER\W{0,4}\s*\[{0,2}\s*(?:REPLY\s+)?(A|B|TIE)\b", re.IGNORECASE)
-_GRADED = re.compile(r"\bGRADE\W{0,4}\s*\[{0,2}\s*(PASS|FAIL)\b", re.IGNORECASE)
+# A backslash in between is an escape, so it is quoted from a reply.
+_DRESSING = r"[^\w\\]{0,9}"
+_BETTER = re.compile(rf"\bBETTER{_DRESSING}(?:REPLY\s{{1,9}})?(A|B|TIE)\b", re.IGNORECASE)
+_GRADED = re.compile(rf"\bGRADE{_DRESSING}(PASS|FAIL)\b", re.IGNORECASE)
 # A judge that leaves out the rest of the line.
 _ALONE = re.compile(r"\W*(?:REPLY\s+)?(A|B|TIE|PASS|FAIL)\W*", re.IGNORECASE)
 
@@ -87,7 +89,9 @@ def grade_in(answer: str) -> bool | None:
 
 
 def _said(pattern: re.Pattern[str], answer: str) -> str | None:
-    found = {each.upper() for each in pattern.findall(answer)}
-    if not found and (alone := _ALONE.fullmatch(answer.strip())):
+    # The judge's own word comes last; what stands above it may be quoted from a reply.
+    line = answer.strip().rpartition("\n")[2]
+    found = {each.upper() for each in pattern.findall(line)}
+    if not found and (alone := _ALONE.fullmatch(answer)):
         found = {alone[1].upper()}
     return found.pop() if len(found) == 1 else None
