@@ -7,6 +7,7 @@ or the folder or hub id of a local one. STREAM_ALIGNER_POLICY says in words what
 import os
 
 from stream_aligner_lc.annotation import annotation_graph
+from stream_aligner_lc.limits import max_input
 from stream_aligner_lc.named import UnsetModel, model_named
 from stream_aligner_lc.prompts import DEFAULT_POLICY
 
@@ -16,4 +17,5 @@ graph = annotation_graph(
     model_named(teacher) if teacher else UnsetModel(variable="STREAM_ALIGNER_TEACHER to the model that corrects"),
     policy=os.environ.get("STREAM_ALIGNER_POLICY") or DEFAULT_POLICY,
     continuation="auto" if upstream else "instruct",
+    max_input=max_input(),
 )

@@ -99,6 +99,8 @@ class StreamAlignedChat(BaseChatModel):
     """After so many restarts the reply ends, `finish_reason="max_restarts"`."""
     max_sentences: SkipValidation[int | None] = None
     """The reply ends after so many sentences, `finish_reason="length"`."""
+    max_input: SkipValidation[int | None] = None
+    """The most characters that a conversation may have; one of more is a `ConfigurationError`."""
     lang: SkipValidation[str | None] = None
     """Language of the replies, a code such as "de": sharpens where sentences end."""
     end_on_accept: SkipValidation[bool] = False

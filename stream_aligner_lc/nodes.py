@@ -65,6 +65,10 @@ class Run:
         """Open the books on a step's state."""
         return Ledger(state, self.terms, self.conversation(state), self.transcript)
 
+    def admit(self, messages: Sequence[BaseMessage]) -> None:
+        """Raise `ConfigurationError` if the conversation is longer than it may be."""
+        self.terms.options.check_input(message.text for message in messages)
+
     def conversation(self, state: NodeInput) -> Sequence[BaseMessage]:
         """Return what is being answered."""
         return state["messages"] if self.messages is None else self.messages
@@ -83,7 +87,7 @@ class UpstreamNode(Runnable[NodeInput, dict[str, Any]]):
         """Wait for the next pieces."""
         run: Run = get_runtime(Run).context
         ledger = run.ledger(input)
-        call = self._call(ledger, ensure_config(config))
+        call = self._call(run, ledger, ensure_config(config))
         ledger.receive(run.upstream.take(call))
         run.upstream.settled(ledger.num_settled)
         if ledger.is_over:
@@ -95,7 +99,7 @@ class UpstreamNode(Runnable[NodeInput, dict[str, Any]]):
         """Wait for the next pieces."""
         run: Run = get_runtime(Run).context
         ledger = run.ledger(input)
-        call = self._call(ledger, ensure_config(config))
+        call = self._call(run, ledger, ensure_config(config))
         ledger.receive(await run.upstream.atake(call))
         run.upstream.settled(ledger.num_settled)
         if ledger.is_over:
@@ -103,8 +107,10 @@ class UpstreamNode(Runnable[NodeInput, dict[str, Any]]):
             ledger.account(run.upstream.reports())
         return _released(run, ledger)
 
-    def _call(self, ledger: Ledger, config: RunnableConfig) -> Call:
+    def _call(self, run: Run, ledger: Ledger, config: RunnableConfig) -> Call:
         progress, prefix = ledger.progress, ledger.text
+        if not progress["index"]:
+            run.admit(ledger.messages)
         if self._warms and ledger.passing_over is None:
             self._aligner.warm(Draft(ledger.messages, prefix, "", index=progress["index"]))
         return Call(

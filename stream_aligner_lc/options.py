@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -37,6 +37,7 @@ class LoopOptions:
     upstream_retries: int = 2
     max_restarts: int = 64
     max_sentences: int | None = None
+    max_input: int | None = None
     lang: str | None = None
     end_on_accept: bool = False
     reasoning: Reasoning = "pass"
@@ -58,6 +59,7 @@ class LoopOptions:
             )
         _at_least("align_first", self.align_first, 0, "Use None to align every sentence.", none=True)
         _at_least("max_sentences", self.max_sentences, 1, "Use None for no limit.", none=True)
+        _at_least("max_input", self.max_input, 1, "Use None for no limit.", none=True)
         _flag("feedback", self.feedback)
         _flag("end_on_accept", self.end_on_accept)
         _skip(self.skip)
@@ -68,6 +70,14 @@ class LoopOptions:
             raise ConfigurationError(
                 f"`on_record` must be a function of one record, got {self.on_record!r}. "
                 "JsonlRecorder(path) writes them to a file."
+            )
+
+    def check_input(self, texts: Iterable[str]) -> None:
+        """Raise `ConfigurationError` if a conversation has more than `max_input` characters."""
+        if self.max_input is not None and (length := sum(map(len, texts))) > self.max_input:
+            raise ConfigurationError(
+                f"The conversation has {length} characters, and max_input={self.max_input} are the most. Shorten it, "
+                "or raise the limit (for the graphs of a server: STREAM_ALIGNER_MAX_INPUT)."
             )
 
     @classmethod

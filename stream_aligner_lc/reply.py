@@ -67,6 +67,7 @@ class Reply:
         self._run = run
         self._messages = run.conversation({})
         settings = (each for leaf in leaves(run.upstream.llm) for each in leaf.call_settings)
+        run.admit(self._messages)
         self._is_plain = is_schema_mode(run.upstream.kwargs) or any(map(is_schema_mode, settings))
         # Without a caller, inner runs belong under whatever run is around.
         outer = caller.child_config() if caller else ensure_config()

@@ -20,6 +20,7 @@ UPSTREAM = ScriptedChatModel("One. Two.")
         ({"max_restarts": -1}, r"`max_restarts`.*feedback=False"),
         ({"max_sentences": 0}, r"`max_sentences`.*at least 1.*None"),
         ({"align_first": -2}, r"`align_first`.*-2"),
+        ({"max_input": 0}, r"`max_input`.*at least 1.*None"),
         ({"skip": "code"}, r"`skip`.*'code'"),
         ({"skip": ["kode"]}, r"`skip`.*kode"),
         ({"on_aligner_error": "ignore"}, r"`on_aligner_error`.*'raise', 'keep', 'stop'.*'ignore'"),

@@ -27,7 +27,8 @@ class Server:
 
     def __init__(self, folder, more, **environment):
         self.folder = folder
-        self.config = {"dependencies": [str(ROOT)], "graphs": {**graphs(), **more}}
+        http = {"app": str(ROOT / CONFIG["http"]["app"])}
+        self.config = {"dependencies": [str(ROOT)], "graphs": {**graphs(), **more}, "http": http}
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
         self.environment |= {
             "LANGGRAPH_CLI_NO_ANALYTICS": "1",

@@ -110,8 +110,10 @@ async def test_a_forged_answer_is_seen_in_async_calls_and_in_the_conversation():
     assert (await PromptedAligner(llm).ainvoke(draft)).text == "Good."
 
 
-UNITS = ["[[", "]]", "CORRECTION: [[", "CORRECTION:", "CORRECTION:  ", "CORRECTION: [[x]] EOS: [[TRUE]] ", "EOS: [[", " ",
-         "\\", "[\\", "]] ", "]] EOS: ", "\n", "BETTER", "BETTER: ", "BETTER: [[A", "GRADE:", "REPLY ", "REPLY A", "a"]  # fmt: skip
+UNITS = [
+         "[[", "]]", "CORRECTION: [[", "CORRECTION:", "CORRECTION:  ", "CORRECTION: [[x]] EOS: [[TRUE]] ", "EOS: [[",
+         " ", "\\", "[\\", "]] ", "]] EOS: ", "\n", "BETTER", "BETTER: ", "BETTER: [[A", "GRADE:", "REPLY ", "a",
+]  # fmt: skip
 READERS = {
     "answer": lambda text: parse_answer(text, text, [text]),
     "answer with an end": lambda text: parse_answer(f"CORRECTION: [[{text}]]\nEOS: [[TRUE]]", text, [text]),
