@@ -23,7 +23,10 @@ _TAG = re.compile("<.+>")
 _BYTE_NAME, _BYTE_NAMES = "<0x41>", "<0x[0-9A-F]{2}>"
 # As byte-level and SentencePiece vocabularies write it.
 _SPACES = " Ġ▁"
-_MOST_KNOWN = 128
+_MOST_KNOWN, _LONGEST_KNOWN = 128, 50_000
+# Shorter words of a frame, such as a colon, say nothing.
+_SHORTEST_MARK = 3
+_MARKUP = re.compile(r"[<\[]{1,2}[^\s<>\[\]]+[>\]]{1,2}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -37,6 +40,7 @@ class Encoder:
         # What stands for unknown characters comes from text.
         self._forbidden = self._names.keys() - {tokenizer.unk_token_id}
         self._control = self._pattern()
+        self._marks = self._words_of_the_frame()
         self._adds_space = self._adds_a_space()
         # From one sentence to the next, most parts of a prompt are the same.
         self._known = lru_cache(_MOST_KNOWN)(self._part)
@@ -80,7 +84,8 @@ class Encoder:
         for part in parts:
             is_control = bool(ids) and ids[-1] in self._forbidden
             before = self._names[ids[-1]] if is_control else _ANCHOR if ids else ""
-            ids += self._known(before, part)
+            known = self._known if len(part.text) <= _LONGEST_KNOWN else self._part
+            ids += known(before, part)
         return ids
 
     def ours(self, text: str) -> list[int]:
@@ -113,13 +118,22 @@ class Encoder:
         return ids
 
     def _pieces(self, text: str) -> Iterator[str]:
+        end = 0
+        for match in self._marks.finditer(text) if self._marks else ():
+            yield from self._cut(text[end : match.start()])
+            # Letter by letter, it is another row of tokens than the one that parts the turns.
+            yield from match[0]
+            end = match.end()
+        yield from self._cut(text[end:])
+
+    def _cut(self, text: str) -> Iterator[str]:
         inside = [] if self._control is None else [match.start() + 1 for match in self._control.finditer(text)]
         if not inside:
             yield text
             return
         # Cut in two, a control token's name is text like any other. A half may hold another one's name.
         for start, end in pairwise([0, *inside, len(text)]):
-            yield from self._pieces(text[start:end])
+            yield from self._cut(text[start:end])
 
     def _harmless(self, before: str, text: str) -> list[int]:
         ids = self._after(before, text)
@@ -142,6 +156,15 @@ class Encoder:
     def _adds_a_space(self) -> bool:
         start, ids = self.ours(_ANCHOR), self.ours(_ANCHOR + "a")
         return len(ids) > len(start) > 0 and ids[len(start) :] != self.ours("a")
+
+    def _words_of_the_frame(self) -> re.Pattern[str] | None:
+        """Find what parts the turns by words: whole lines, and beside control tokens, which no text holds, markup."""
+        found = set()
+        for line in self._frame.marks():
+            rest = [line] if self._control is None else self._control.split(line)
+            found |= {line.strip()} if len(rest) == 1 else {name for each in rest for name in _MARKUP.findall(each)}
+        marks = sorted((mark for mark in found if len(mark) >= _SHORTEST_MARK), key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, marks))) if marks else None
 
     def _pattern(self) -> re.Pattern[str] | None:
         longest_first = sorted(self._names.values(), key=len, reverse=True)

@@ -7,7 +7,7 @@ shows what the template strips. So a text need not go through the template, wher
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ _SLOTS = re.compile(_SLOT.format(r"(\d+)"))
 # The newlines are outermost because some templates strip newlines alone.
 _BEFORE, _AFTER = "\n \t", "\t \n"
 _MOST_KNOWN = 32
+_USUAL = [("user", "assistant", "user"), ("system", "user", "assistant", "user")]
 
 
 class Turn(NamedTuple):
@@ -74,6 +75,17 @@ class Frame:
         except ConfigurationError:
             # It can still hold a prompt: some take no answers, some want a system message.
             return ""
+
+    def marks(self) -> Iterator[str]:
+        """Yield what the template writes around the turns of the usual conversations, line by line."""
+        for roles in _USUAL if self else ():
+            try:
+                slots, end = self._slots(roles, goes_on=False)
+            except ConfigurationError:
+                # Not every template takes a system message.
+                continue
+            for frame in (*(slot.frame for slot in slots), end):
+                yield from frame.splitlines()
 
     def _find_slots(self, roles: tuple[str, ...], *, goes_on: bool) -> tuple[list[_Slot], str]:
         """Return the chat template's places for turns of these roles, and what it writes after the last one."""

@@ -28,7 +28,7 @@ class Template:
 
     The delimiters that it marks its fields with are broken up by a backslash where they occur inside a field, and
     mended in the answer, so that no text can open or close a field. `frame` stands around it where the tokenizer has no
-    chat template.
+    chat template; who speaks there is a delimiter, too.
     """
 
     name: str
@@ -44,10 +44,11 @@ class Template:
         assert all(pieces[2:-1:2]), "two fields side by side could form a delimiter together"
         marks = "|".join(map(re.escape, re.findall(r"##(\w+:)", self.text)))
         # A bar by itself divides only where there is nothing else; at an end of the field it would meet ours.
-        before, after = ("##", f"(?={marks})") if marks else (r"(?:(?<= )|\A)", r"(?=\|(?: |\Z))")
+        places = [("##", f"(?={marks})") if marks else (r"(?:(?<= )|\A)", r"(?=\|(?: |\Z))")]
+        places += [(speaker, "(?=:)") for speaker in re.findall(r"([A-Z]+):", self.frame)]
         object.__setattr__(self, "_pieces", pieces)
-        object.__setattr__(self, "_whole", re.compile(rf"({before})(\\*){after}"))
-        object.__setattr__(self, "_broken", re.compile(rf"({before})\\(\\*){after}"))
+        object.__setattr__(self, "_whole", re.compile("|".join(rf"{before}\\*{after}" for before, after in places)))
+        object.__setattr__(self, "_broken", re.compile("|".join(rf"{before}\\+{after}" for before, after in places)))
 
     @property
     def has_prefix(self) -> bool:
@@ -75,11 +76,11 @@ class Template:
 
     def escape(self, text: str) -> str:
         """Break up the template's delimiters inside `text`, reversibly."""
-        return self._whole.sub(r"\1\\\2", text)
+        return self._whole.sub(r"\g<0>\\", text)
 
     def unescape(self, text: str) -> str:
         """Undo `escape`."""
-        return self._broken.sub(r"\1\2", text)
+        return self._broken.sub(lambda match: match[0][:-1], text)
 
 
 TEMPLATES = {
