@@ -24,7 +24,7 @@ from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, 
 from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
 
 from stream_aligner_lc.aligners import as_aligner
-from stream_aligner_lc.continuation.leaves import identity_of
+from stream_aligner_lc.continuation.leaves import identity_of, leaves
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.graph import AlignedGraph, compile_graph
 from stream_aligner_lc.models import (
@@ -118,6 +118,7 @@ class StreamAlignedChat(BaseChatModel):
     stop: SkipValidation[list[str] | str | None] = None
     max_retries: int | None = None
     api_key: SkipValidation[Any] = Field(default=None, exclude=True, repr=False)
+    """For upstreams that take one with each call; traces of a call show its arguments, so pass a `SecretStr`."""
     streaming: bool = True
     """False makes `stream` answer with one chunk, as for every chat model."""
 
@@ -147,6 +148,11 @@ class StreamAlignedChat(BaseChatModel):
             )
             self._made = _Loop(parts, recipe, compile_graph(recipe, checkpointer=False))
         return self._made
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Name what it is made of: headers and bound arguments may be secret, and traces keep this."""
+        names = {"llm": type(next(leaves(self.llm)).model).__name__, "aligner": getattr(self.aligner, "name", None)}
+        yield from ((name, names.get(name or "", value)) for name, value in super().__repr_args__())
 
     def __getstate__(self) -> dict[Any, Any]:
         return {**super().__getstate__(), "__pydantic_private__": None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -32,13 +32,14 @@ from stream_aligner_lc.upstream import Upstream, UpstreamModel
 class Recipe:
     """What every run of one graph is made of."""
 
-    llm: UpstreamModel
+    # Headers and arguments of calls may be secret.
+    llm: UpstreamModel = field(repr=False)
     aligner: Aligner
     continuation: Continuation
     options: LoopOptions
     observers: Sequence[BaseCallbackHandler] = ()
     stop: Sequence[str] | None = None
-    kwargs: Mapping[str, Any]
+    kwargs: Mapping[str, Any] = field(repr=False)
 
     def start(
         self,
