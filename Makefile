@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check format bench pair clean
+.PHONY: demo test check audit format bench pair clean
 
 demo: $(STAMP)  ## Two small models on sums: one makes mistakes, the other corrects them as they are said.
 	$(BIN)/python -m stream_aligner_lc demo
@@ -16,6 +16,10 @@ check: $(STAMP)  ## Lint, formatting and strict types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+audit: $(STAMP)  ## Known vulnerabilities of everything in constraints.txt; asks PyPI, so it needs the network.
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
