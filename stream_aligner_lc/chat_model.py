@@ -94,7 +94,13 @@ class StreamAlignedChat(BaseChatModel):
     """After faults on so many sentences in a row the aligner is not asked any more, and the rest of the reply is shown
     as drafted. With `on_aligner_error="keep"` only: otherwise the first fault ends the reply."""
     upstream_retries: SkipValidation[int] = 2
-    """How often in a row a fault in mid-reply is retried from the released text."""
+    """How often in a row a fault in mid-reply is retried from the released text; 0 takes every end as it comes."""
+    upstream_timeout: SkipValidation[float | None] = None
+    """Seconds that the upstream may send nothing, also before its first chunk; then it is asked again, as after any
+    other fault."""
+    reply_timeout: SkipValidation[float | None] = None
+    """Seconds for the whole reply. When they are over it ends with what was released, `finish_reason="timeout"`; for an
+    exception instead use `asyncio.timeout`. Replies in a machine's format are not cut: `timeout` is for them."""
     max_restarts: SkipValidation[int] = 64
     """After so many restarts the reply ends, `finish_reason="max_restarts"`."""
     max_sentences: SkipValidation[int | None] = None

@@ -13,8 +13,12 @@ from langchain_core.utils._merge import merge_dicts
 
 from stream_aligner_lc.content import FORM_KEYS, BlockPlaces, OtherPart, as_chunk, parts
 from stream_aligner_lc.continuation import Overlap
+from stream_aligner_lc.faults import CutOffError
 from stream_aligner_lc.segmentation import Cutter, Segment
 from stream_aligner_lc.state import ChunkPiece, DraftPiece, EndPiece, Piece, SpacePiece
+
+# Where providers say that a reply has ended: with a reason, or as OpenAI's Responses API with a status.
+_END_KEYS = ("finish_reason", "stop_reason", "done_reason", "status")
 
 
 class Intake:
@@ -22,7 +26,7 @@ class Intake:
 
     `new_cutter` makes what cuts a run of text into segments, `overlap` cuts away what a continuation repeats,
     `places` puts content blocks behind those of earlier calls. `max_chunks` bounds an upstream that ignores its
-    `max_tokens`: a chunk holds at least one token.
+    `max_tokens`: a chunk holds at least one token. `names_end`: the provider always says why it ends.
     """
 
     def __init__(
@@ -34,12 +38,14 @@ class Intake:
         places: BlockPlaces | None = None,
         drop_reasoning: bool = False,
         max_chunks: int | None = None,
+        names_end: bool = False,
     ) -> None:
         self.tool_call_seen = False
         self.num_chunks = 0
         self.num_characters = 0
         self.is_full = False
         self._max_chunks = max_chunks
+        self._names_end = names_end
         self._prompt = prompt
         self._overlap = overlap
         self._places = places or BlockPlaces()
@@ -80,7 +86,13 @@ class Intake:
         return pieces
 
     def flush(self) -> list[Piece]:
-        """Say that the stream is over; the last piece is the call's report."""
+        """Say that the stream is over; the last piece is the call's report.
+
+        Raises `CutOffError` for a stream that broke off: a connection that is closed in the middle of an event
+        looks to some clients as an end.
+        """
+        if self._names_end and not self.is_full and not any(self._metadata.get(key) for key in _END_KEYS):
+            raise CutOffError("The upstream's stream broke off: it ended without a finish reason.")
         return [*self._end_text(), self.report(natural=True)]
 
     def report(self, *, natural: bool) -> EndPiece:

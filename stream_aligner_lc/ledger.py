@@ -160,6 +160,11 @@ class Ledger:
         if not self.progress["restart"]:
             self._pass_on()
 
+    def cut_short(self, reason: str) -> None:
+        """End the reply with what was released, unless it has ended already; what waits for a verdict is not shown."""
+        if not self.is_over:
+            self.progress["finish"] = reason
+
     def account(self, pieces: Sequence[Piece]) -> None:
         """Add the reports of calls that were closed because the reply is over."""
         for piece in [*self._waiting, *pieces]:

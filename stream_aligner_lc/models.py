@@ -67,6 +67,15 @@ def retry_of(llm: Any) -> RunnableRetry[Any, Any] | None:
     return None
 
 
+def names_its_end(llm: Any) -> bool:
+    """Say whether every model that may answer always says why it ends.
+
+    In OpenAI's protocol the last chunk has a finish reason, and its client takes a connection that is closed halfway
+    through an event for an end. Elsewhere the client notices, or nothing is promised.
+    """
+    return all(leaf.is_a("BaseChatOpenAI") for leaf in leaves(llm))
+
+
 def max_tokens_of(llm: Any) -> int | None:
     """Return the model's own `max_tokens`, bound or set on it; restarts must share it out."""
     limit = bound_kwargs(llm).get("max_tokens", getattr(chat_model_of(llm), "max_tokens", None))

@@ -90,6 +90,8 @@ class UpstreamNode(Runnable[NodeInput, dict[str, Any]]):
         call = self._call(run, ledger, ensure_config(config))
         ledger.receive(run.upstream.take(call))
         run.upstream.settled(ledger.num_settled)
+        if run.upstream.is_late:
+            ledger.cut_short("timeout")
         if ledger.is_over:
             run.upstream.leave()
             ledger.account(run.upstream.reports())
@@ -102,8 +104,10 @@ class UpstreamNode(Runnable[NodeInput, dict[str, Any]]):
         call = self._call(run, ledger, ensure_config(config))
         ledger.receive(await run.upstream.atake(call))
         run.upstream.settled(ledger.num_settled)
+        if run.upstream.is_late:
+            ledger.cut_short("timeout")
         if ledger.is_over:
-            await run.upstream.aleave()
+            run.upstream.leave()
             ledger.account(run.upstream.reports())
         return _released(run, ledger)
 
@@ -140,7 +144,8 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
         drafts = ledger.drafts(joint=self._aligner.joint)
         began = run.seconds
         with inner_context(isolated(config, run.upstream.observers)) as context:
-            answers = ledger.passing_over or self._answers(drafts, context, run.terms.options.aligner_timeout)
+            seconds = run.upstream.at_most(run.terms.options.aligner_timeout)
+            answers = ledger.passing_over or self._answers(drafts, context, seconds)
         _judge(run, ledger, drafts, answers, began)
         if ledger.is_over:
             run.upstream.leave()
@@ -159,10 +164,11 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
         drafts = ledger.drafts(joint=self._aligner.joint)
         began = run.seconds
         with inner_context(isolated(config, run.upstream.observers)) as context:
-            answers = ledger.passing_over or await self._aanswers(drafts, context, run.terms.options.aligner_timeout)
+            seconds = run.upstream.at_most(run.terms.options.aligner_timeout)
+            answers = ledger.passing_over or await self._aanswers(drafts, context, seconds)
         _judge(run, ledger, drafts, answers, began)
         if ledger.is_over:
-            await run.upstream.aleave()
+            run.upstream.leave()
             ledger.account(run.upstream.reports())
         update = _released(run, ledger)
         if not run.is_inner:
@@ -222,6 +228,9 @@ def _judge(
     answers: Sequence[Correction] | Exception,
     began: float,
 ) -> None:
+    if isinstance(answers, AlignerTimeout) and run.upstream.is_late:
+        ledger.cut_short("timeout")
+        return
     given = [answers] if isinstance(answers, Exception) else _given(answers, drafts)
     aligning, options = (began, run.seconds), run.terms.options
     for judged, (draft, answer) in enumerate(zip(drafts, given, strict=False)):
@@ -254,6 +263,8 @@ def _judge(
         if decision.verdict not in ("accepted", "kept") or ledger.is_over:
             break
     ledger.settle()
+    if run.upstream.is_late:
+        ledger.cut_short("timeout")
     run.upstream.settled(ledger.num_settled)
 
 

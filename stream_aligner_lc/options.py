@@ -35,6 +35,8 @@ class LoopOptions:
     aligner_timeout: float | None = None
     max_aligner_faults: int | None = None
     upstream_retries: int = 2
+    upstream_timeout: float | None = None
+    reply_timeout: float | None = None
     max_restarts: int = 64
     max_sentences: int | None = None
     max_input: int | None = None
@@ -63,7 +65,8 @@ class LoopOptions:
         _flag("feedback", self.feedback)
         _flag("end_on_accept", self.end_on_accept)
         _skip(self.skip)
-        _timeout(self.aligner_timeout)
+        for name in ("aligner_timeout", "upstream_timeout", "reply_timeout"):
+            _timeout(name, getattr(self, name))
         if self.lang is not None and not isinstance(self.lang, str):
             raise ConfigurationError(f"`lang` must be a language code such as 'en' or None, got {self.lang!r}.")
         if self.on_record is not None and not callable(self.on_record):
@@ -113,10 +116,11 @@ def _skip(skip: object) -> None:
         )
 
 
-def _timeout(seconds: object) -> None:
+def _timeout(name: str, seconds: object) -> None:
     if seconds is None:
         return
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
+    # Not `seconds <= 0`, which a NaN would pass.
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
         raise ConfigurationError(
-            f"`aligner_timeout` must be a number of seconds above 0, got {seconds!r}. Use None for no limit."
+            f"`{name}` must be a number of seconds above 0, got {seconds!r}. Use None for no limit."
         )

@@ -1,6 +1,7 @@
 """Read ahead of the aligner, in a thread or in a task: each opens one upstream call, iterates and closes it.
 
-Rule: a reader decides nothing. `Lead` says whether there is room; `Intake` says what a piece is.
+Rule: a reader decides nothing. `Lead` says whether there is room, `Patience` whether the upstream still lives;
+`Intake` says what a piece is.
 """
 
 from __future__ import annotations
@@ -9,18 +10,16 @@ import asyncio
 import contextvars
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, closing
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, closing, suppress
 from queue import Empty, SimpleQueue
 
 from langchain_core.messages import BaseMessage
 
 from stream_aligner_lc.intake import Intake
+from stream_aligner_lc.pacing import Clock, Lead, Patience
 from stream_aligner_lc.state import Piece
 
-# What is no sentence (tool-call deltas, code lines) needs no aligner, yet a reader that has gone away must
-# stop the reading of it too.
-MAX_WAITING = 256
 # How long a close waits for the upstream to let go. A provider that hangs in a read cannot be interrupted
 # from another thread; its thread ends with the next chunk or with the provider's own time-out.
 CLOSE_SECONDS = 1.0
@@ -28,69 +27,20 @@ CLOSE_SECONDS = 1.0
 Item = list[Piece] | BaseException
 
 
-class Lead:
-    """How far the upstream is ahead of the aligner. No I/O, no locks: each count has one writer.
-
-    Up to `lookahead` finished sentences may be ahead of the one that the aligner works on. A reader that had to
-    stop goes on when half of them are settled: a wake-up per sentence would cost more than the sentence. With a
-    lookahead of one or more it goes on before the aligner has nothing left to do.
-    """
-
-    def __init__(self, lookahead: int, *, needs_verdict: Callable[[Piece], bool]) -> None:
-        self._lookahead = lookahead
-        self._needs_verdict = needs_verdict
-        self._put = self._taken = self._drafted = self._settled = 0
-
-    @property
-    def has_room(self) -> bool:
-        return self._drafted - self._settled <= self._lookahead and self._put - self._taken < MAX_WAITING
-
-    @property
-    def may_resume(self) -> bool:
-        return self._drafted - self._settled <= (self._lookahead + 1) // 2 and self._put - self._taken < MAX_WAITING
-
-    def put(self, pieces: list[Piece]) -> None:
-        self._put += len(pieces)
-        self._drafted += sum(map(self._needs_verdict, pieces))
-
-    def taken(self, pieces: list[Piece]) -> None:
-        self._taken += len(pieces)
-
-    def settled(self, count: int) -> None:
-        # Sentences that were dropped and put back after all are settled twice.
-        self._settled = min(self._settled + count, self._drafted)
-
-
-class Clock:
-    """Note in drafts when they were written, in seconds since `began`. The time that a reader is held up is no part."""
-
-    def __init__(self, began: float) -> None:
-        self._began = began
-        self.go_on()
-
-    def go_on(self) -> None:
-        """Say that the upstream writes from now on."""
-        self._since = self._now()
-
-    def stamp(self, pieces: list[Piece]) -> None:
-        """Take finished pieces."""
-        for piece in pieces:
-            if piece["type"] == "draft":
-                piece["drafting"] = [self._since, self._now()]
-                self.go_on()
-
-    def _now(self) -> float:
-        return round(time.perf_counter() - self._began, 6)
-
-
 class ThreadReader:
     """Read one upstream call in a thread of its own."""
 
     def __init__(
-        self, open_stream: Callable[[], Iterator[BaseMessage]], intake: Intake, lead: Lead, clock: Clock
+        self,
+        open_stream: Callable[[], Iterator[BaseMessage]],
+        intake: Intake,
+        lead: Lead,
+        clock: Clock,
+        patience: Patience,
     ) -> None:
         self.intake = intake
         self._clock = clock
+        self._patience = patience
         self._open_stream = open_stream
         self._lead = lead
         self._items: SimpleQueue[Item] = SimpleQueue()
@@ -101,11 +51,16 @@ class ThreadReader:
         self._thread = threading.Thread(target=context.run, args=(self._read,), name="upstream", daemon=True)
         self._thread.start()
 
-    def take(self) -> list[Piece]:
-        """Wait until something is there, and return all of it."""
+    def take(self, seconds: float | None = None) -> list[Piece]:
+        """Wait until something is there, at most so many `seconds`, and return all of it.
+
+        Raises what the upstream raised, and `StallError` where it says nothing for too long.
+        """
         if self._fault is not None:
             raise self._fault
-        pieces = self._opened(self._items.get())
+        if (item := self._next(seconds)) is None:
+            return []
+        pieces = self._opened(item)
         try:
             while self._fault is None:
                 item = self._items.get_nowait()
@@ -124,12 +79,31 @@ class ThreadReader:
         self._lead.settled(count)
         self._wake()
 
-    def close(self, *, wait: bool = True) -> None:
-        """Have the stream closed; `wait` until it is, for a bounded time."""
+    def close(self) -> None:
+        """Have the stream closed, which its thread does with the next chunk."""
         self._is_closed = True
         self._go_on.set()
-        if wait:
-            self._thread.join(CLOSE_SECONDS)
+
+    @staticmethod
+    def join(readers: Sequence[ThreadReader]) -> None:
+        """Wait until streams are closed, for a bounded time in all."""
+        until = time.monotonic() + CLOSE_SECONDS
+        for reader in readers:
+            reader._thread.join(max(until - time.monotonic(), 0))  # noqa: SLF001  # one of its own class
+
+    def _next(self, seconds: float | None) -> Item | None:
+        until = None if seconds is None else time.monotonic() + seconds
+        while True:
+            try:
+                return self._items.get_nowait()
+            except Empty:
+                left = None if until is None else max(until - time.monotonic(), 0)
+            try:
+                return self._items.get(timeout=self._patience.wait(left))
+            except Empty:
+                # Chunks that are no whole sentence yet wake nobody, and yet they are signs of life.
+                if until is not None and time.monotonic() >= until:
+                    return None
 
     def _opened(self, item: Item) -> list[Piece]:
         if isinstance(item, BaseException):
@@ -139,12 +113,14 @@ class ThreadReader:
 
     def _wake(self) -> None:
         if not self._go_on.is_set() and self._lead.may_resume:
+            self._patience.heard()
             self._go_on.set()
 
     def _read(self) -> None:
         try:
             with closing(self._open_stream()) as chunks:  # type: ignore[type-var]
                 for chunk in chunks:
+                    self._patience.heard()
                     self._put(self.intake.feed(chunk))
                     if self._is_closed:
                         return
@@ -173,10 +149,16 @@ class TaskReader:
     """Read one upstream call in a task of its own, which alone opens, iterates and closes it."""
 
     def __init__(
-        self, open_stream: Callable[[], AsyncIterator[BaseMessage]], intake: Intake, lead: Lead, clock: Clock
+        self,
+        open_stream: Callable[[], AsyncIterator[BaseMessage]],
+        intake: Intake,
+        lead: Lead,
+        clock: Clock,
+        patience: Patience,
     ) -> None:
         self.intake = intake
         self._clock = clock
+        self._patience = patience
         self._open_stream = open_stream
         self._lead = lead
         self._pieces: list[Piece] = []
@@ -186,11 +168,20 @@ class TaskReader:
         self._go_on = asyncio.Event()
         self._task = asyncio.create_task(self._read(), name="upstream")
 
-    async def take(self) -> list[Piece]:
-        """Wait until something is there, and return all of it."""
+    async def take(self, seconds: float | None = None) -> list[Piece]:
+        """Wait until something is there, at most so many `seconds`, and return all of it.
+
+        Raises what the upstream raised, and `StallError` where it says nothing for too long.
+        """
+        until = None if seconds is None else time.monotonic() + seconds
         while not self._pieces and not self._is_done:
+            if until is not None and time.monotonic() >= until:
+                return []
             self._ready.clear()
-            await self._ready.wait()
+            limit = self._patience.wait(None if until is None else until - time.monotonic())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limit):
+                    await self._ready.wait()
         pieces, self._pieces = self._pieces, []
         if not pieces and self._fault is not None:
             raise self._fault
@@ -203,20 +194,26 @@ class TaskReader:
         self._lead.settled(count)
         self._wake()
 
-    async def close(self, *, wait: bool = True) -> None:
-        """Have the stream closed; `wait` until it is, for a bounded time."""
+    def close(self) -> None:
+        """Have the stream closed, which its task does as soon as it runs."""
         self._task.cancel()
-        if wait:
-            await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+
+    @staticmethod
+    async def join(readers: Sequence[TaskReader]) -> None:
+        """Wait until streams are closed, for a bounded time in all."""
+        if readers:
+            await asyncio.wait([reader._task for reader in readers], timeout=CLOSE_SECONDS)  # noqa: SLF001
 
     def _wake(self) -> None:
-        if self._lead.may_resume:
+        if not self._go_on.is_set() and self._lead.may_resume:
+            self._patience.heard()
             self._go_on.set()
 
     async def _read(self) -> None:
         try:
             async with aclosing(self._open_stream()) as chunks:  # type: ignore[type-var]
                 async for chunk in chunks:
+                    self._patience.heard()
                     await self._put(self.intake.feed(chunk))
                     if self.intake.is_full:
                         break

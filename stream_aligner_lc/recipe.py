@@ -20,6 +20,7 @@ from stream_aligner_lc.models import (
     declares,
     max_tokens_of,
     model_name_of,
+    names_its_end,
     retry_of,
     stop_of,
 )
@@ -61,6 +62,7 @@ class Recipe:
             kwargs=kwargs,
             observers=self.observers,
             retry=retry_of(self.llm),
+            names_end=names_its_end(self.llm),
         )
         terms = Terms(
             options=self.options,

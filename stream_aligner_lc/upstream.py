@@ -19,23 +19,18 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.retry import RunnableRetry
-from tenacity import (
-    AsyncRetrying,
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_exponential,
-    wait_random,
-)
+from tenacity import AsyncRetrying, Retrying
 
 from stream_aligner_lc.content import BlockPlaces, as_chunk, without_reasoning
 from stream_aligner_lc.continuation import Continuation, Overlap
 from stream_aligner_lc.errors import StreamAlignerError, UpstreamError
-from stream_aligner_lc.faults import is_empty_stream, is_refusal, is_transient
+from stream_aligner_lc.faults import CutOffError, StallError, is_empty_stream, is_refusal, is_transient
 from stream_aligner_lc.intake import Intake
 from stream_aligner_lc.isolation import inner_context, isolated
 from stream_aligner_lc.options import LoopOptions
-from stream_aligner_lc.readers import Clock, Lead, TaskReader, ThreadReader
+from stream_aligner_lc.pacing import Clock, Lead, Patience
+from stream_aligner_lc.readers import TaskReader, ThreadReader
+from stream_aligner_lc.retries import MAX_RETRY_AFTER, asks_too_long, retrying
 from stream_aligner_lc.segmentation import make_segmenter
 from stream_aligner_lc.state import OpenedPiece, Piece
 
@@ -44,6 +39,10 @@ logger = logging.getLogger(__name__)
 UpstreamModel = Runnable[LanguageModelInput, BaseMessage]
 # Kinds whose blocks are handed out line by line when they need no verdict.
 _BLOCKS = frozenset({"code", "math", "table", "rule"})
+# Faults that we find ourselves: nobody else can have tried them again.
+_OURS = (StallError, CutOffError)
+# Timers may go off this much too early, in seconds.
+_GRAIN = 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +63,7 @@ class Upstream:
     """What the nodes of one run share: the open stream, and how to open the next one.
 
     `stop`, `max_tokens` and `kwargs` go with every call; `retry` is a `with_retry` that the user put around the
-    model. One reply, in one thread or one event loop.
+    model; `names_end` says that the provider always says why it ends. One reply, in one thread or one event loop.
     """
 
     def __init__(
@@ -78,6 +77,7 @@ class Upstream:
         kwargs: Mapping[str, Any] | None = None,
         observers: Sequence[BaseCallbackHandler] = (),
         retry: RunnableRetry[Any, Any] | None = None,
+        names_end: bool = False,
     ) -> None:
         self.retry = retry
         self.attempts = max(1 + options.upstream_retries, retry.max_attempt_number if retry else 0)
@@ -88,11 +88,14 @@ class Upstream:
         self.max_tokens = max_tokens
         self.kwargs = dict(kwargs or {})
         self.observers = tuple(observers)
+        self.names_end = names_end and options.upstream_retries > 0
         self.began = time.perf_counter()
         self._reader: ThreadReader | TaskReader | None = None
         self._left: list[ThreadReader | TaskReader] = []
         self._received = False
         self._ended = False
+        self._times_cut_off = 0
+        self._call_begun = False
         self._log: list[Piece] = []
 
     @property
@@ -100,16 +103,33 @@ class Upstream:
         """Whether the open stream has begun to call a tool."""
         return self._reader is not None and self._reader.intake.tool_call_seen
 
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the reply may still go on; None without a `reply_timeout`."""
+        limit = self.options.reply_timeout
+        return None if limit is None else max(self.began + limit - time.perf_counter(), 0.0)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the reply's time is over."""
+        left = self.seconds_left
+        return left is not None and left <= _GRAIN
+
+    def at_most(self, seconds: float | None) -> float | None:
+        """Return so many seconds, or what is left of the reply's."""
+        left = self.seconds_left
+        return min((each for each in (seconds, left) if each is not None), default=None)
+
     def settled(self, count: int) -> None:
         """Say that so many sentences of the open stream have their verdict."""
         if self._reader is not None and count:
             self._reader.settled(count)
 
     def take(self, call: Call) -> list[Piece]:
-        """Return all pieces that wait, at least one.
+        """Return all pieces that wait, at least one while the reply has time left.
 
-        A fault in mid-reply opens the stream anew from the released text, up to `upstream_retries` times in a
-        row. Raises the provider's own error for a first call that fails, `UpstreamError` afterwards.
+        A fault in mid-reply, or a stall, opens the stream anew from the released text, up to `upstream_retries` times
+        in a row. Raises the provider's own error for a first call that fails, `UpstreamError` afterwards.
         """
         if call.restart:
             self.leave()
@@ -121,7 +141,7 @@ class Upstream:
     async def atake(self, call: Call) -> list[Piece]:
         """Do what `take` does, asynchronously."""
         if call.restart:
-            await self.aleave()
+            self.leave()
         try:
             return self._taken(await AsyncRetrying(**self._retrying(call))(self._atake, call))
         except Exception as fault:  # noqa: BLE001  # raised again, explained
@@ -129,15 +149,13 @@ class Upstream:
 
     def leave(self) -> None:
         """Have the open stream closed, if there is one; its report is among the pieces taken next."""
-        if reader := self._leaving():
-            assert isinstance(reader, ThreadReader), "a run is sync or async as a whole"
-            reader.close(wait=False)
-
-    async def aleave(self) -> None:
-        """Do what `leave` does, asynchronously."""
-        if reader := self._leaving():
-            assert isinstance(reader, TaskReader), "a run is sync or async as a whole"
-            await reader.close(wait=False)
+        reader, self._reader = self._reader, None
+        if reader is None:
+            return
+        if not self._ended:
+            self._log.append(reader.intake.report(natural=False))
+        reader.close()
+        self._left.append(reader)
 
     def unaligned(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> Iterator[AIMessageChunk]:
         """Yield the upstream's own chunks: for replies in a machine's format, which are no sentences."""
@@ -164,25 +182,21 @@ class Upstream:
         return self._taken([])
 
     def close(self) -> None:
-        """Close every stream that was opened, and wait for each for a bounded time."""
+        """Close every stream that was opened, and wait for them for a bounded time."""
         self.leave()
-        for reader in self._left:
-            assert isinstance(reader, ThreadReader), "a run is sync or async as a whole"
-            reader.close()
+        ThreadReader.join([reader for reader in self._left if isinstance(reader, ThreadReader)])
 
     async def aclose(self) -> None:
         """Do what `close` does, asynchronously."""
-        await self.aleave()
-        for reader in self._left:
-            assert isinstance(reader, TaskReader), "a run is sync or async as a whole"
-            await reader.close()
+        self.leave()
+        await TaskReader.join([reader for reader in self._left if isinstance(reader, TaskReader)])
 
     def _take(self, call: Call) -> list[Piece]:
         try:
             if self._reader is None:
                 self._open(call, ThreadReader)
             assert isinstance(self._reader, ThreadReader), "a run is sync or async as a whole"
-            return self._reader.take()
+            return self._reader.take(self.seconds_left)
         except Exception as fault:  # noqa: BLE001  # raised again, unless it only says that the stream is empty
             return self._after(fault, call)
 
@@ -191,7 +205,7 @@ class Upstream:
             if self._reader is None:
                 self._open(call, TaskReader)
             assert isinstance(self._reader, TaskReader), "a run is sync or async as a whole"
-            return await self._reader.take()
+            return await self._reader.take(self.seconds_left)
         except Exception as fault:  # noqa: BLE001  # raised again, unless it only says that the stream is empty
             return self._after(fault, call)
 
@@ -208,17 +222,19 @@ class Upstream:
             places=BlockPlaces(call.block, call.blocks),
             drop_reasoning=self.options.reasoning == "drop",
             max_chunks=call.max_tokens,
+            names_end=self.names_end,
         )
         # Copies, because a model may write an id into what it is given.
         messages = [message.model_copy() for message in request.messages]
         lead = Lead(self.options.lookahead, needs_verdict=self._needs_verdict)
+        patience = Patience(self.options.upstream_timeout)
         config = isolated(call.config, self.observers)
         self._log.append(OpenedPiece(type="opened"))
         self._ended = False
         with inner_context(config) as context:
             open_stream = self.llm.stream if kind is ThreadReader else self.llm.astream
             opening = partial(open_stream, messages, config, **request.kwargs)
-            reader: Any = context.run(kind, opening, intake, lead, Clock(self.began))
+            reader: Any = context.run(kind, opening, intake, lead, Clock(self.began), patience)
         self._reader = reader
 
     def _kwargs(self, max_tokens: int | None) -> dict[str, Any]:
@@ -228,15 +244,6 @@ class Upstream:
 
     def _needs_verdict(self, piece: Piece) -> bool:
         return piece["type"] == "draft" and piece["kind"] not in self.options.skip
-
-    def _leaving(self) -> ThreadReader | TaskReader | None:
-        reader, self._reader = self._reader, None
-        if reader is None:
-            return None
-        if not self._ended:
-            self._log.append(reader.intake.report(natural=False))
-        self._left.append(reader)
-        return reader
 
     def _taken(self, pieces: list[Piece]) -> list[Piece]:
         pieces, self._log = self._log + pieces, []
@@ -254,16 +261,29 @@ class Upstream:
     def _after(self, fault: Exception, call: Call) -> list[Piece]:
         reader = self._reader
         if reader is not None and call.prefix and is_empty_stream(fault) and not reader.intake.num_chunks:
-            # Asked to go on, the upstream had nothing more to say.
-            return [reader.intake.report(natural=True)]
+            if not self.names_end:
+                # Asked to go on, the upstream had nothing more to say.
+                return [reader.intake.report(natural=True)]
+            fault = CutOffError("The upstream's stream was empty: it ended without a chunk.")
         self._received = self._received or (reader is not None and reader.intake.num_chunks > 0)
-        self._leaving()
+        self._call_begun = self._call_begun or self.tool_call_seen
+        self._times_cut_off += isinstance(fault, CutOffError)
+        self.leave()
         raise fault
 
     def _explained(self, fault: Exception, call: Call) -> Exception:
-        if isinstance(fault, StreamAlignerError) or not self._in_mid_reply(call):
+        if isinstance(fault, StreamAlignerError) or not self._in_mid_reply(call, fault):
             return fault
-        if call.prefix and is_refusal(fault):
+        if self._call_begun:
+            way_out = "It had begun to call a tool, which another call could double, so it was not asked again."
+        elif seconds := asks_too_long(fault):
+            way_out = f"It asks for a pause of {seconds:.0f} seconds, and a reply waits {MAX_RETRY_AFTER:.0f} at most."
+        elif isinstance(fault, CutOffError):
+            way_out = (
+                f"It did so {self._times_cut_off} times. If the provider never gives a finish reason, "
+                "upstream_retries=0 takes every end as it comes."
+            )
+        elif call.prefix and is_refusal(fault):
             way_out = (
                 f"It was asked to go on from the released text by continuation={self.continuation.name!r}; set "
                 "`continuation` to what the provider understands, 'instruct' if nothing else, or feedback=False "
@@ -280,21 +300,21 @@ class Upstream:
         return error
 
     def _retrying(self, call: Call) -> dict[str, Any]:
-        return {
-            "stop": stop_after_attempt(self.attempts),
-            "wait": wait_exponential(multiplier=0.25, max=10) + wait_random(0, 0.25),
-            "retry": retry_if_exception(lambda fault: self._is_worth_a_retry(fault, call)),
-            "reraise": True,
-        }
+        return retrying(self.attempts, lambda fault: self._is_worth_a_retry(fault, call), lambda: self.seconds_left)
 
     def _is_worth_a_retry(self, fault: BaseException, call: Call) -> bool:
-        if not self._in_mid_reply(call):
+        if self._call_begun or asks_too_long(fault):
+            return False
+        if isinstance(fault, CutOffError):
+            # Counted over the whole reply: a provider that never says why it ends would be asked for ever.
+            return self._times_cut_off <= self.options.upstream_retries
+        if not self._in_mid_reply(call, fault):
             return self.retry is not None and _retries(self.retry, fault)
         return not isinstance(fault, StreamAlignerError) and is_transient(fault)
 
-    def _in_mid_reply(self, call: Call) -> bool:
+    def _in_mid_reply(self, call: Call, fault: BaseException) -> bool:
         # Before anything was said a failure is the caller's to see, as the bare model's would be.
-        return self._received or bool(call.prefix)
+        return self._received or bool(call.prefix) or isinstance(fault, _OURS)
 
 
 def _retries(policy: RunnableRetry[Any, Any], fault: BaseException) -> bool:

@@ -22,11 +22,12 @@ README = (ROOT / "README.md").read_text()
 LAYERS = [
     {"errors", "fingerprints", "limits", "segmentation", "answers", "civility"},
     {"corrections", "prompts", "options", "rows"},
-    {"content", "continuation", "faults", "local"},
+    {"content", "continuation", "faults", "local", "retries"},
     {"conversion", "named"},
     {"state", "echo", "events", "isolation", "recorders"},
     {"intake", "breaker", "accounts", "aligners", "training"},
     {"ledger"},
+    {"pacing"},
     {"readers", "testing"},
     {"upstream"},
     {"models"},

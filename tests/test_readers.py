@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_aligner_lc import StreamAlignedChat
-from stream_aligner_lc.readers import MAX_WAITING, Lead
+from stream_aligner_lc.pacing import MAX_WAITING, Lead
 from stream_aligner_lc.testing import ScriptedChatModel
 
 

@@ -18,6 +18,7 @@ _NOT_IN_REPLIES = {
     "aligner_timeout",
     "max_aligner_faults",
     "upstream_retries",
+    "upstream_timeout",
     "on_record",
 }
 _OF_CLIENT = {"api_key", "timeout", "max_retries"}
