@@ -192,6 +192,8 @@ class Upstream:
         await TaskReader.join([reader for reader in self._left if isinstance(reader, TaskReader)])
 
     def _take(self, call: Call) -> list[Piece]:
+        if self.is_late:
+            return []
         try:
             if self._reader is None:
                 self._open(call, ThreadReader)
@@ -201,6 +203,8 @@ class Upstream:
             return self._after(fault, call)
 
     async def _atake(self, call: Call) -> list[Piece]:
+        if self.is_late:
+            return []
         try:
             if self._reader is None:
                 self._open(call, TaskReader)
