@@ -1,11 +1,12 @@
 """Whoever walks away closes the provider's connection within two chunks, and leaves no thread and no task behind."""
 
 import asyncio
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 
 import pytest
 
 from stream_aligner_lc import AcceptAligner, StreamAlignedChat, build_graph
+from stream_aligner_lc.testing import ScriptedChatModel
 from tests.limits.provider import Fault, FaultyProvider, Gate
 
 SAID = ["One. ", "Two. ", "Three. ", Gate()]
@@ -133,6 +134,22 @@ async def test_a_time_limit_around_a_reply_closes_the_connection(left):
         await asyncio.to_thread(check_closed, provider)
         assert provider.served == 0
         assert left.tasks() == set()
+
+
+async def test_a_client_that_loses_a_cancellation_is_left_with_its_next_chunk(left):
+    class HardOfHearing(ScriptedChatModel):
+        async def _astream(self, *args, **kwargs):
+            async for chunk in super()._astream(*args, **kwargs):
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.01)
+                yield chunk
+
+    upstream = HardOfHearing("Sentence after sentence. " * 1000)
+    async with aclosing(StreamAlignedChat(upstream, AcceptAligner(), lookahead=5000).astream("Go on.")) as chunks:
+        await anext(chunks)
+    assert upstream.calls[0].is_closed
+    assert not upstream.calls[0].is_finished
+    assert left.tasks() == set()
 
 
 def test_the_time_of_a_reply_ends_it_and_closes_the_connection(collect, left):
