@@ -38,6 +38,7 @@ from stream_aligner_lc.state import (
     Transcript,
     last_id,
     new_progress,
+    pieces_of,
     text_of,
 )
 
@@ -59,9 +60,10 @@ class Ledger:
         self.progress: Progress = new_progress(messages) if self._is_new or progress is None else {**progress}
         self.messages = messages
         self._waiting: list[Piece] = [] if self._is_new else list(state.get("draft", ()))
-        self._before: Sequence[Any] = () if self._is_new else state.get("released") or ()
+        self._before: Sequence[list[Any]] = () if self._is_new else state.get("released") or ()
         self._new: list[Any] = []
-        self._text = (transcript or Transcript()).text(self._before)
+        self._transcript = transcript or Transcript()
+        self._text = self._transcript.text(self._before)
         self._chunks: list[AIMessageChunk] = []
         self._verdicts: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []
@@ -105,15 +107,13 @@ class Ledger:
     def drafts(self, *, joint: bool) -> list[Draft]:
         """Return the drafts to correct next: all that wait, or the first."""
         waiting = self._next_drafts() if joint else self._next_drafts()[:1]
-        prefix = self.text
-        space = self._space_before(waiting[0]) if waiting else ""
         drafts: list[Draft] = []
+        before = ""
         for index, piece in enumerate(waiting, start=self.progress["index"]):
-            if drafts:
-                prefix += space + piece["lead"]
-            drafts.append(Draft(self.messages, prefix.rstrip(), piece["text"], piece["kind"], index))
-            prefix += (space if len(drafts) == 1 else "") + piece["text"]
-            space = piece["trail"]
+            prefix = (self.text + before).rstrip()
+            drafts.append(Draft(self.messages, prefix, piece["text"], piece["kind"], index))
+            space = piece["lead"] if before else self._space_before(piece)
+            before += space + piece["text"] + piece["trail"]
         return drafts
 
     def judge(
@@ -181,8 +181,10 @@ class Ledger:
         if progress["finish"] is not None:
             final = final_chunk(progress, self._terms)
             self._chunks.append(final)
-            pieces = [*self._before, *self._new, {"chunk": final}]
+            pieces = [*pieces_of(self._before), *self._new, {"chunk": final}]
             update["messages"] = [whole_message(pieces, progress["reply_id"])]
+        if self._new:
+            self._transcript.extend(self._new, self._text)
         if self._new or self._is_new:
             update["released"] = [None, *self._new] if self._is_new else self._new
         progress["ready"] = not (self.is_over or progress["restart"]) and bool(self._next_drafts())
@@ -226,7 +228,7 @@ class Ledger:
         while progress["opening"] and (index := self._first_draft()) is not None:
             piece = self._waiting[index]
             assert piece["type"] == "draft", "that is what was looked for"
-            said = _sentences([*self._before, *self._new])
+            said = _sentences([*pieces_of(self._before), *self._new])
             opening = judge_opening(
                 piece["text"],
                 is_flush=not piece["lead"] or piece["overlap"] > 0,

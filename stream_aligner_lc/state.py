@@ -6,6 +6,7 @@ Rule: builtins, `TypedDict`s and LangChain messages only. The open upstream stre
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, islice
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
@@ -147,15 +148,33 @@ class Release(TypedDict):
     verdicts: list[dict[str, Any]]
 
 
-def extend_released(released: Sequence[Any] | None, writes: Sequence[Sequence[Any]]) -> list[Any]:
-    """Append what each write brings; a leading None starts a new reply. The reducer of `released`."""
-    pieces = list(released or ())
+# How many pieces make a page of `released`. A step copies the list of pages and the open page, so that 20,000 sentences
+# cost the last step what they cost the first.
+PAGE = 256
+
+
+def extend_released(pages: Sequence[list[Any]] | None, writes: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Append the pieces that each write brings; a leading None starts a new reply. The reducer of `released`.
+
+    All pages but the last are full, however the pieces came, and a full page never changes.
+    """
+    pages = list(pages or ())
     for write in writes:
-        if write and write[0] is None:
-            pieces = list(write[1:])
-        else:
-            pieces.extend(write)
-    return pieces
+        starts_anew = bool(write) and write[0] is None
+        if starts_anew:
+            pages = []
+        open_page = [*(pages.pop() if pages and len(pages[-1]) < PAGE else ()), *write[starts_anew:]]
+        pages.extend(open_page[start : start + PAGE] for start in range(0, len(open_page), PAGE))
+    return pages
+
+
+def pieces_of(pages: Sequence[list[Any]], start: int = 0) -> list[Any]:
+    """Return the pieces of `released` from number `start` on."""
+    return list(islice(chain.from_iterable(pages[start // PAGE :]), start % PAGE, None))
+
+
+# A snapshot holds the whole reply, and a resume replays what came since: one in every 1,000 releases keeps both small.
+Released = Annotated[list[Any], DeltaChannel(extend_released, list, snapshot_frequency=1000)]
 
 
 class ReplyState(TypedDict, total=False):
@@ -164,8 +183,8 @@ class ReplyState(TypedDict, total=False):
     messages: Annotated[list[AnyMessage], add_messages]
     draft: list[Piece]
     """Pieces without a verdict: the only place where raw text shows."""
-    released: Annotated[list[Any], DeltaChannel(extend_released, list)]
-    """The reply so far: strings, or `{"chunk": ...}` where content is blocks or no text.
+    released: Released
+    """The reply so far, in pages of pieces: strings, or `{"chunk": ...}` where content is blocks or no text.
 
     A delta channel, because checkpoints of a plain list grow with the square of the reply; wrapped chunks,
     because LangGraph streams every message that it finds in an update's lists."""
@@ -178,7 +197,7 @@ class NodeInput(TypedDict, total=False):
 
     messages: Annotated[list[AnyMessage], add_messages]
     draft: list[Piece]
-    released: Annotated[list[Any], DeltaChannel(extend_released, list)]
+    released: Released
     progress: Progress
 
 
@@ -253,22 +272,26 @@ def text_of(piece: Any) -> str:
 class Transcript:
     """The text of `released`, joined once: a reply of thousands of sentences asks for it with each of them.
 
-    A cache beside the state, never the truth: pieces that are not those it has seen are joined anew.
+    A cache beside the state, never the truth: pages that are not those it has seen are joined anew.
     """
 
     def __init__(self) -> None:
-        self._pieces: Sequence[Any] = ()
+        self._seen = 0
+        self._last: Any = None
         self._text = ""
 
-    def text(self, pieces: Sequence[Any]) -> str:
-        """Return the text of `pieces`."""
-        seen = len(self._pieces)
-        if len(pieces) < seen or (seen and pieces[seen - 1] != self._pieces[-1]):
-            seen, self._text = 0, ""
-        if len(pieces) > seen:
-            self._text += "".join(map(text_of, pieces[seen:]))
-        self._pieces = pieces
+    def text(self, pages: Sequence[list[Any]]) -> str:
+        """Return the text of `pages`."""
+        since = pieces_of(pages, self._seen - 1) if self._seen else []
+        if not since or since[0] != self._last:
+            self._seen, self._text, since = 0, "", [None, *pieces_of(pages)]
+        if new := since[1:]:
+            self.extend(new, self._text + "".join(map(text_of, new)))
         return self._text
+
+    def extend(self, pieces: Sequence[Any], text: str) -> None:
+        """Take it that `pieces` are released next, and that the whole is then `text`."""
+        self._seen, self._last, self._text = self._seen + len(pieces), pieces[-1], text
 
 
 def route(state: RouteInput) -> Literal["a draft waits", "read on", "over"]:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from stream_aligner_lc.state import pieces_of
 from tests.leaks.probes import ALIGNED, raw_in, without_drafts
 from tests.studio.doubles import HEARTBEAT, SECONDS_A_TOKEN
 from tests.studio.reading import QUESTION, asking, turn
@@ -48,7 +49,7 @@ async def test_a_thread_keeps_raw_text_under_the_key_draft_only(client, thread):
 async def test_a_run_from_an_earlier_checkpoint_goes_on_from_the_text_released_by_then(client, thread):
     await turn(client, thread, "aligned")
     state = waiting(await history_of(client, thread), 1)
-    assert state["values"]["released"] == ["The horse runs fast."]
+    assert state["values"]["released"] == [["The horse runs fast."]]
     assert await turn(client, thread, "aligned", None, checkpoint=state["checkpoint"]) == [ASKED, ANSWERED]
 
 
@@ -89,8 +90,8 @@ async def test_a_cancelled_run_stops_the_upstream_and_the_server_goes_on(action,
 
 async def test_a_cancelled_reply_is_resumed_from_its_last_released_sentence(client, thread):
     before = await released_by_slow(client, thread, QUESTION, more_than=0)
-    after = await released_by_slow(client, thread, None, more_than=len(before["released"]))
-    assert after["released"][: len(before["released"])] == before["released"]
+    after = await released_by_slow(client, thread, None, more_than=len(pieces_of(before["released"])))
+    assert pieces_of(after["released"])[: len(pieces_of(before["released"]))] == pieces_of(before["released"])
     assert (before["progress"]["calls"], after["progress"]["calls"]) == (1, 2)
 
 
@@ -98,7 +99,7 @@ async def released_by_slow(client, thread, question, *, more_than):
     """Return the state of a cancelled run that released more than so many sentences."""
     run = await client.runs.create(thread["thread_id"], "slow", input=question)
     values = {}
-    while len(values.get("released", ())) <= more_than:
+    while len(pieces_of(values.get("released", ()))) <= more_than:
         await asyncio.sleep(SECONDS_A_TOKEN)
         values = (await client.threads.get_state(thread["thread_id"]))["values"] or {}
     await client.runs.cancel(thread["thread_id"], run["run_id"], wait=True)
