@@ -12,7 +12,7 @@ from langchain_core.messages.ai import UsageMetadata, add_ai_message_chunks, add
 from stream_aligner_lc.answers import FINISH_KEYS, cut_off
 from stream_aligner_lc.breaker import Breaker, is_open
 from stream_aligner_lc.content import joined_blocks
-from stream_aligner_lc.corrections import Correction, Decision
+from stream_aligner_lc.corrections import Correction, Decision, Verdict
 from stream_aligner_lc.options import LoopOptions
 from stream_aligner_lc.state import DraftPiece, EndPiece, Progress
 
@@ -29,6 +29,8 @@ class Terms:
     names: dict[str, str] | None = None
     """Reported as they are: the aligner, the continuation."""
     model_name: str = ""
+    interrupt_on: Verdict | None = None
+    """The verdict that waits for a person."""
 
 
 def account(progress: Progress, end: EndPiece) -> None:

@@ -33,6 +33,7 @@ from stream_aligner_lc.state import (
     NodeInput,
     Piece,
     Progress,
+    Proposal,
     Release,
     SpacePiece,
     Transcript,
@@ -74,6 +75,11 @@ class Ledger:
     def is_over(self) -> bool:
         """Whether the reply has ended."""
         return _is_over(self.progress)
+
+    @property
+    def awaits_review(self) -> bool:
+        """Whether a correction waits for a person."""
+        return self.progress["in_review"]
 
     @property
     def text(self) -> str:
@@ -130,15 +136,66 @@ class Ledger:
         `aligning` is when the aligner began and when it was done, in seconds since the reply began, and `share` the
         part of that time that this draft took.
         """
-        piece = self._waiting.pop(0)
+        piece = self._waiting[0]
         assert piece["type"] == "draft", "only drafts are judged"
-        self.num_settled += 1
         progress = self.progress
         seconds = (aligning[1] - aligning[0]) * share
         progress["aligner_seconds"] += seconds
         if answer:
             progress["aligner_tokens"] += answer.tokens
             progress["aligner_effort"] = add_counts(progress["aligner_effort"], answer.effort)
+        if decision.verdict == self._terms.interrupt_on:
+            proposal = Proposal(
+                text=decision.text,
+                finish=decision.finish,
+                tokens=answer.tokens if answer else 0,
+                prefix_cut=answer.prefix_cut if answer else 0,
+                seconds=seconds,
+                aligning=list(aligning),
+                tool_call_seen=tool_call_seen,
+            )
+            self._waiting[0] = {**piece, "proposal": proposal}
+            progress["in_review"] = True
+            return
+        self._give(decision, answer, seconds=seconds, aligning=aligning, tool_call_seen=tool_call_seen)
+
+    def proposed(self) -> tuple[str, Decision]:
+        """Return the draft whose correction waits for a person, and that correction."""
+        piece, proposal = self._in_review()
+        return piece["text"], Decision("replaced", proposal["text"], proposal["finish"])
+
+    def review(self, decision: Decision) -> None:
+        """Give the draft that a person has reviewed its verdict."""
+        _, proposal = self._in_review()
+        self.progress["in_review"] = False
+        began, done = proposal["aligning"]
+        self._give(
+            decision,
+            # What the answer cost is counted already; the record tells it of this sentence.
+            Correction(proposal["text"], tokens=proposal["tokens"], prefix_cut=proposal["prefix_cut"]),
+            seconds=proposal["seconds"],
+            aligning=(began, done),
+            tool_call_seen=proposal["tool_call_seen"],
+        )
+
+    def _in_review(self) -> tuple[DraftPiece, Proposal]:
+        piece = self._waiting[0]
+        assert piece["type"] == "draft", "only drafts are reviewed"
+        return piece, piece["proposal"]
+
+    def _give(
+        self,
+        decision: Decision,
+        answer: Correction | None,
+        *,
+        seconds: float,
+        aligning: tuple[float, float],
+        tool_call_seen: bool,
+    ) -> None:
+        piece = self._waiting.pop(0)
+        assert piece["type"] == "draft", "only drafts are judged"
+        self.num_settled += 1
+        progress = self.progress
         breaker = note_answer(progress, self._terms.options, failed=decision.error is not None)
         self._note_verdict(piece, decision, answer, seconds=seconds, aligning=aligning, breaker=breaker)
         progress["removed_in_a_row"] = progress["removed_in_a_row"] + 1 if decision.verdict == "removed" else 0
@@ -166,11 +223,12 @@ class Ledger:
             self.progress["finish"] = reason
 
     def account(self, pieces: Sequence[Piece]) -> None:
-        """Add the reports of calls that were closed because the reply is over."""
-        for piece in [*self._waiting, *pieces]:
+        """Add the reports of calls that were closed because the reply is over, or waits for a person."""
+        left = self._waiting if self.is_over else []
+        for piece in [*left, *pieces]:
             if piece["type"] == "end":
                 account(self.progress, piece)
-        self._waiting = []
+        self._waiting = [] if self.is_over else self._waiting
 
     def update(self, *, seconds: float) -> dict[str, Any]:
         """Return the state's update after so many seconds; at the end of the reply with the message itself."""

@@ -95,7 +95,7 @@ class UpstreamNode(Runnable[NodeInput, dict[str, Any]]):
         if ledger.is_over:
             run.upstream.leave()
             ledger.account(run.upstream.reports())
-        return _released(run, ledger)
+        return publish(run, ledger)
 
     async def ainvoke(self, input: NodeInput, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         """Wait for the next pieces."""
@@ -109,7 +109,7 @@ class UpstreamNode(Runnable[NodeInput, dict[str, Any]]):
         if ledger.is_over:
             run.upstream.leave()
             ledger.account(run.upstream.reports())
-        return _released(run, ledger)
+        return publish(run, ledger)
 
     def _call(self, run: Run, ledger: Ledger, config: RunnableConfig) -> Call:
         progress, prefix = ledger.progress, ledger.text
@@ -147,10 +147,10 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
             seconds = run.upstream.at_most(run.terms.options.aligner_timeout)
             answers = ledger.passing_over or self._answers(drafts, context, seconds)
         _judge(run, ledger, drafts, answers, began)
-        if ledger.is_over:
+        if ledger.is_over or ledger.awaits_review:
             run.upstream.leave()
             ledger.account(run.upstream.reports())
-        update = _released(run, ledger)
+        update = publish(run, ledger)
         if not run.is_inner:
             for verdict in update["last_release"]["verdicts"]:
                 dispatch_custom_event(VERDICT_EVENT, verdict, config=config)
@@ -167,10 +167,10 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
             seconds = run.upstream.at_most(run.terms.options.aligner_timeout)
             answers = ledger.passing_over or await self._aanswers(drafts, context, seconds)
         _judge(run, ledger, drafts, answers, began)
-        if ledger.is_over:
+        if ledger.is_over or ledger.awaits_review:
             run.upstream.leave()
             ledger.account(run.upstream.reports())
-        update = _released(run, ledger)
+        update = publish(run, ledger)
         if not run.is_inner:
             for verdict in update["last_release"]["verdicts"]:
                 await adispatch_custom_event(VERDICT_EVENT, verdict, config=config)
@@ -253,7 +253,7 @@ def _judge(
             share=1 / len(given),
             tool_call_seen=run.upstream.tool_call_seen,
         )
-        if ledger.records[-1]["breaker"] == "opened":
+        if ledger.records and ledger.records[-1]["breaker"] == "opened":
             logger.warning(
                 "The aligner failed on %s sentence(s) in a row: the rest of the reply is shown as drafted "
                 "(max_aligner_faults).",
@@ -280,7 +280,8 @@ def _given(answers: Sequence[Correction], drafts: Sequence[Draft]) -> Sequence[o
     return [fault]
 
 
-def _released(run: Run, ledger: Ledger) -> dict[str, Any]:
+def publish(run: Run, ledger: Ledger) -> dict[str, Any]:
+    """Return the step's update, and show what it released to those who read along."""
     update = ledger.update(seconds=run.seconds)
     if run.terms.options.on_record is not None:
         for record in ledger.records:

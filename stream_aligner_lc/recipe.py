@@ -13,6 +13,7 @@ from stream_aligner_lc.accounts import Terms
 from stream_aligner_lc.aligners import Aligner, as_aligner
 from stream_aligner_lc.continuation import Continuation, choose_continuation
 from stream_aligner_lc.continuation.leaves import warn
+from stream_aligner_lc.corrections import Verdict
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.models import (
     as_upstream,
@@ -41,6 +42,7 @@ class Recipe:
     observers: Sequence[BaseCallbackHandler] = ()
     stop: Sequence[str] | None = None
     kwargs: Mapping[str, Any] = field(repr=False)
+    interrupt_on: Verdict | None = None
 
     def start(
         self,
@@ -71,6 +73,7 @@ class Recipe:
             exact=self.continuation.exact,
             names={"aligner": self.aligner.name, "continuation": self.continuation.name},
             model_name=model_name_of(self.llm),
+            interrupt_on=self.interrupt_on,
         )
         return Run(upstream, terms, messages)
 
@@ -81,6 +84,7 @@ def recipe_of(
     *,
     continuation: str | Callable[..., Any] = "auto",
     observers: Sequence[BaseCallbackHandler] = (),
+    interrupt_on: Verdict | None = None,
     **options: Any,
 ) -> Recipe:
     """Check the parts and options of a loop.
@@ -90,6 +94,8 @@ def recipe_of(
     if unknown := set(options) - LoopOptions.names() - set(FORWARDED):
         known = ", ".join(sorted(LoopOptions.names() | {"continuation", "observers", *FORWARDED}))
         raise ConfigurationError(f"Unknown option {', '.join(map(repr, sorted(unknown)))}. The options are: {known}.")
+    if interrupt_on not in (None, "replaced"):
+        raise ConfigurationError(f"`interrupt_on` must be 'replaced' or None, got {interrupt_on!r}.")
     upstream = as_upstream(llm)
     chosen = as_aligner(aligner, upstream)
     loop = LoopOptions(**{name: options[name] for name in LoopOptions.names() & set(options)})
@@ -106,6 +112,7 @@ def recipe_of(
         observers=_handlers(observers),
         stop=as_stop(options.get("stop")),
         kwargs=_forwarded(upstream, options),
+        interrupt_on=interrupt_on,
     )
 
 

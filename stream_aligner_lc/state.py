@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain, islice
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 from uuid import uuid4
 
 from langchain_core.messages import AIMessageChunk, AnyMessage, BaseMessage
@@ -17,6 +17,18 @@ from langgraph.graph.message import add_messages
 
 # The standard library's has no JSON schema in pydantic before Python 3.12, and graph servers ask for one.
 from typing_extensions import TypedDict
+
+
+class Proposal(TypedDict):
+    """A correction that waits for a person: the decision that the aligner led to, and what it cost."""
+
+    text: str
+    finish: str | None
+    tokens: int
+    prefix_cut: int
+    seconds: float
+    aligning: list[float]
+    tool_call_seen: bool
 
 
 class DraftPiece(TypedDict):
@@ -42,6 +54,8 @@ class DraftPiece(TypedDict):
     """Characters that the call had repeated before this piece, and that were cut away."""
     drafting: list[float]
     """When the upstream began to write it, and when it was there: seconds since the reply began."""
+    proposal: NotRequired[Proposal]
+    """Kept here and not beside the drafts, because nobody has released it yet."""
 
 
 class SpacePiece(TypedDict):
@@ -97,6 +111,8 @@ class Progress(TypedDict):
     """The upstream has to be called anew from the released text."""
     ready: bool
     """A draft waits for its verdict."""
+    in_review: bool
+    """The correction of the first draft waits for a person."""
     opening: bool
     """Whether a restarted upstream goes on or starts over is still to be seen."""
     repeated: int
@@ -229,6 +245,7 @@ def new_progress(messages: Sequence[BaseMessage]) -> Progress:
         held="",
         restart=False,
         ready=False,
+        in_review=False,
         opening=False,
         repeated=0,
         joining=False,
@@ -294,9 +311,11 @@ class Transcript:
         self._seen, self._last, self._text = self._seen + len(pieces), pieces[-1], text
 
 
-def route(state: RouteInput) -> Literal["a draft waits", "read on", "over"]:
+def route(state: RouteInput) -> Literal["a draft waits", "a correction waits", "read on", "over"]:
     """Say how it goes on, in the words that stand at the edges of the drawn graph."""
     progress = state["progress"]
     if progress["finish"] is not None:
         return "over"
+    if progress["in_review"]:
+        return "a correction waits"
     return "a draft waits" if progress["ready"] else "read on"

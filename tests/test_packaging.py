@@ -32,7 +32,7 @@ LAYERS = [
     {"upstream"},
     {"models"},
     {"nodes"},
-    {"recipe"},
+    {"recipe", "reviews"},
     {"graph"},
     {"reply", "resumable"},
     {"annotation"},
