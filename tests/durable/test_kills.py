@@ -10,4 +10,4 @@ from tests.durable.killing import kills
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_processes_write_the_undisturbed_reply_and_align_nothing_twice(seed):
-    assert kills(6, seed) == []
+    assert kills(5, seed) == []
