@@ -85,8 +85,9 @@ def test_every_part_of_the_protocol_is_known_where_it_is_said_again():
 
 
 def test_a_form_that_is_handed_back_unfilled_is_no_correction():
-    form = "\n".join(render_instructions(DEFAULT_POLICY).splitlines()[-2:])
-    correction = parse_answer(form)
+    form = render_instructions(DEFAULT_POLICY).splitlines()[-2:]
+    assert parse_answer("\n".join(form)) is None
+    correction = parse_answer(f"{form[0]}\nEOS: [[FALSE]]")
     draft = Draft([HumanMessage(QUESTION)], PREFIX, DRAFT)
     with pytest.raises(AlignerError, match="belongs to the aligner's prompt"):
         decide(draft, correction)
