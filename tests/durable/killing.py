@@ -53,24 +53,32 @@ def kills(count, seed):
     wanted = _result(build_graph(ScriptedChatModel(TEXT), ReplaceAligner({"bad": "good"})).invoke(ASK))
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload([__name__])
-    differences = []
+    differences, left = [], count
     with tqdm(total=count, unit="kill", disable=None) as progress:
-        while progress.n < count:
+        while left:
             with tempfile.TemporaryDirectory() as folder:
-                differences += _reply(Path(folder), processes, rng, progress, wanted)
+                left -= _killed_until_through(Path(folder), processes, rng, left, progress)
+                differences += _differences(Path(folder), wanted)
     return differences
 
 
-def _reply(folder, processes, rng, progress, wanted):
+def _killed_until_through(folder, processes, rng, most, progress):
+    """Have processes write one reply, kill at most so many of them, and say how many it were."""
+    killed = 0
     while not (folder / "reply").exists():
         process = processes.Process(target=write, args=(folder, rng.choice(["sync", "async"])))
         process.start()
-        if progress.n < progress.total and _is_due(folder, process, rng):
+        if killed < most and _is_due(folder, process, rng):
             process.kill()
+            killed += 1
             progress.update()
         process.join()
         if process.exitcode not in (0, -9):
             raise RuntimeError(f"A process ended by itself with {process.exitcode}; its error stands above.")
+    return killed
+
+
+def _differences(folder, wanted):
     differences = []
     if (reply := json.loads((folder / "reply").read_text())) != wanted:
         differences.append(f"the reply is {reply!r}")

@@ -49,6 +49,7 @@ def around(model):
 aligned = build_graph(Babbler(delay=0.001), acorrect)
 outer = outer_of(aligned)
 as_model = around(StreamAlignedChat(Babbler(delay=0.001), acorrect))
+reviewed = build_graph(Babbler(delay=0.001), acorrect, interrupt_on="replaced")
 slow = build_graph(Slow("The horse runs fast. " * 1000, delay=SECONDS_A_TOKEN), acorrect)
 openai = init_chat_model("openai:loopback", base_url=os.environ.get("LOOPBACK_URL"), api_key="none")
 provider = build_graph(openai, acorrect, continuation="instruct", feedback=False)

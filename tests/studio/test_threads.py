@@ -106,6 +106,18 @@ async def released_by_slow(client, thread, question, *, more_than):
     return (await client.threads.get_state(thread["thread_id"]))["values"]
 
 
+async def test_a_person_edits_a_correction_and_accepts_the_next(client, thread):
+    first = await client.runs.wait(thread["thread_id"], "reviewed", input=QUESTION)
+    (interrupt,) = first["__interrupt__"]
+    assert set(interrupt["value"]) == {"draft", "correction", "prefix", "index"}
+    assert interrupt["value"]["correction"] == "The horse runs fast."
+    await client.runs.wait(thread["thread_id"], "reviewed", command={"resume": {"text": "The pony runs fast."}})
+    messages = await turn(client, thread, "reviewed", None, command={"resume": "accept"})
+    assert messages == [ASKED, ("ai", ALIGNED.replace("The horse", "The pony"))]
+    history = await history_of(client, thread)
+    assert not raw_in([without_drafts(state["values"]) for state in history])
+
+
 async def test_without_a_model_the_graph_is_drawn_and_a_run_says_what_to_set(client, thread):
     assert {node["id"] for node in (await client.assistants.get_graph("model"))["nodes"]} >= {"upstream", "aligner"}
     run = await client.runs.wait(thread["thread_id"], "model", input=QUESTION, raise_error=False)
