@@ -23,11 +23,12 @@ from stream_aligner_lc import build_graph
 from stream_aligner_lc.testing import ReplaceAligner, ScriptedChatModel
 
 SENTENCES = 60
+# It ends without whitespace: asked to go on from a finished text, an upstream does not say its last line break again.
 TEXT = "".join(
     f"Sentence number {number} is {'bad' if number % 7 == 3 else 'odd' if number % 11 == 5 else 'fine'}."
     + ("\n\n" if number % 5 == 4 else " ")
     for number in range(SENTENCES)
-)
+).rstrip()
 ASK = {"messages": [("user", "Go on.")]}
 THREAD = {"configurable": {"thread_id": "1"}}
 _MOST_SENTENCES_OF_A_LIFE = 20
