@@ -24,7 +24,7 @@ _END_KEYS = ("finish_reason", "stop_reason", "done_reason", "status")
 class Intake:
     """Feed it one call's message chunks; it gives back pieces as soon as they are whole.
 
-    `new_cutter` makes what cuts a run of text into segments, `overlap` cuts away what a continuation repeats,
+    `new_cutter` makes what cuts a run of text into segments (`first`: the one that begins the call), `overlap` cuts away what a continuation repeats,
     `places` puts content blocks behind those of earlier calls. `max_chunks` bounds an upstream that ignores its
     `max_tokens`: a chunk holds at least one token. `names_end`: the provider always says why it ends.
     """
@@ -33,6 +33,7 @@ class Intake:
         self,
         new_cutter: Callable[[], Cutter],
         *,
+        first: Cutter | None = None,
         prompt: Sequence[BaseMessage] = (),
         overlap: Overlap | None = None,
         places: BlockPlaces | None = None,
@@ -53,7 +54,7 @@ class Intake:
         self._usage: UsageMetadata | None = None
         self._metadata: dict[str, Any] = {}
         self._logprobs: list[Any] = []
-        self._run = _TextRun(new_cutter())
+        self._run = _TextRun(first or new_cutter())
         self._new_cutter = new_cutter
 
     def feed(self, message: BaseMessage) -> list[Piece]:

@@ -31,7 +31,7 @@ from stream_aligner_lc.options import LoopOptions
 from stream_aligner_lc.pacing import Clock, Lead, Patience
 from stream_aligner_lc.readers import TaskReader, ThreadReader
 from stream_aligner_lc.retries import MAX_RETRY_AFTER, asks_too_long, retrying
-from stream_aligner_lc.segmentation import make_segmenter
+from stream_aligner_lc.segmentation import Cutter, going_on, make_segmenter
 from stream_aligner_lc.state import OpenedPiece, Piece
 
 logger = logging.getLogger(__name__)
@@ -218,9 +218,9 @@ class Upstream:
         is_own = self.max_tokens is None and not call.prefix
         kwargs = self._kwargs(None if is_own else call.max_tokens)
         request = self.continuation.request(call.messages, call.prefix, kwargs)
-        through = _BLOCKS & set(self.options.skip)
         intake = Intake(
-            lambda: make_segmenter(self.options.granularity, self.options.lang, through=through),
+            self._new_cutter,
+            first=going_on(self._new_cutter(), call.prefix, self.options.lang),
             prompt=request.messages,
             overlap=Overlap(call.prefix, exact=self.continuation.exact) if call.prefix else None,
             places=BlockPlaces(call.block, call.blocks),
@@ -240,6 +240,10 @@ class Upstream:
             opening = partial(open_stream, messages, config, **request.kwargs)
             reader: Any = context.run(kind, opening, intake, lead, Clock(self.began), patience)
         self._reader = reader
+
+    def _new_cutter(self) -> Cutter:
+        through = _BLOCKS & set(self.options.skip)
+        return make_segmenter(self.options.granularity, self.options.lang, through=through)
 
     def _kwargs(self, max_tokens: int | None) -> dict[str, Any]:
         limit = {} if max_tokens is None else {"max_tokens": max_tokens}

@@ -37,6 +37,32 @@ def test_a_stream_that_breaks_in_its_first_sentence_starts_anew(collect):
     assert text_of(collect(StreamAlignedChat(upstream, AcceptAligner()), "Go on.")) == "One is fine. Two."
 
 
+@pytest.mark.parametrize(
+    ("said", "rest"),
+    [
+        ("Look:\n\n```py\nx = 1\n", "\ny = 2\n```"),
+        ("Look:\n\n```py\nx = 1\n", "y = 2\n```"),
+        ("Look:\n\n```py\nx = 1\n", "\n```"),
+        ("Look:\n\n```py\nx = 1\n", "```"),
+        ("Look:\n\n```py\nx = 1\n```\n\n", ""),
+        ("Look:\n\n$$\nx^2\n", "\n+ y\n$$"),
+        ("Look:\n\n- so\n\n  ~~~\n  x\n", "\n  y\n  ~~~"),
+        ("Look:\n\n| a | b |\n|---|---|\n| 1 | 2 |\n", "\n| 3 | 4 |"),
+    ],
+)
+def test_what_follows_a_block_in_which_the_stream_broke_is_aligned(collect, said, rest):
+    # A line is known to be whole when the next one has begun.
+    upstream = ScriptedChatModel(
+        [[f"{said}  br", ConnectionError("gone")], f"{rest}\n\nA bad one. Two.", " Two."], chunking=3
+    )
+    aligner = ReplaceAligner({"bad": "good"})
+    text = text_of(collect(StreamAlignedChat(upstream, aligner), "Go on."))
+    # What was held, where the rest brings no whitespace of its own.
+    seam = "\n" if rest and rest == rest.lstrip() else ""
+    assert text == f"{said.rstrip()}{seam}{rest}\n\nA good one. Two."
+    assert {draft.text for draft in aligner.drafts} <= {"Look:", "- so", "A bad one.", "Two."}
+
+
 def test_a_restart_that_fails_is_tried_again(collect):
     upstream = ScriptedChatModel(["Bad one. Two.", HTTPError(500), " Two again."])
     chunks = collect(StreamAlignedChat(upstream, ReplaceAligner({"Bad": "Good"})), "Go on.")
