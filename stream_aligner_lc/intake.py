@@ -24,9 +24,10 @@ _END_KEYS = ("finish_reason", "stop_reason", "done_reason", "status")
 class Intake:
     """Feed it one call's message chunks; it gives back pieces as soon as they are whole.
 
-    `new_cutter` makes what cuts a run of text into segments (`first`: the one that begins the call), `overlap` cuts away what a continuation repeats,
-    `places` puts content blocks behind those of earlier calls. `max_chunks` bounds an upstream that ignores its
-    `max_tokens`: a chunk holds at least one token. `names_end`: the provider always says why it ends.
+    `new_cutter` makes what cuts a run of text into segments (`first`: the one that begins the call), `overlap` cuts
+    away what a continuation repeats, `places` puts content blocks behind those of earlier calls. `max_chunks` bounds
+    an upstream that ignores its `max_tokens`: a chunk holds at least one token. `names_end`: the provider always says
+    why it ends.
     """
 
     def __init__(

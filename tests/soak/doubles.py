@@ -21,7 +21,7 @@ _GARBAGE = ("half a \ufffd", 42, "##Your_Revision: again", "on and on. " * 400)
 _LEAST_ECHO = 40
 
 
-class Busy(Exception):
+class BusyError(Exception):
     """What a client makes of a 429."""
 
     status_code = 429
@@ -171,7 +171,7 @@ class Storyteller(ScriptedChatModel):
         kind = call.fault.kind if call.fault else None
         call.failed = kind in ("busy", "dead", "empty")
         if kind == "busy":
-            raise Busy
+            raise BusyError
         if kind == "dead":
             raise ConnectionError("the upstream is gone")
         if kind == "empty":
@@ -255,7 +255,7 @@ def aligner(worlds, form):
         return JointCorrector(worlds)
     corrector = Corrector(worlds)
     if form == "function":
-        return lambda draft: corrector.invoke(draft)
+        return corrector.invoke
 
     async def acorrect(draft):
         return await corrector.ainvoke(draft)

@@ -13,7 +13,7 @@ from tenacity import wait_none
 
 from stream_aligner_lc import AlignerError, StreamAlignedChat, UpstreamError, build_graph, retries
 from tests.leaks.probes import AsyncListener, Listener, raw_in
-from tests.soak.doubles import Busy, Storyteller, Worlds, aligner
+from tests.soak.doubles import BusyError, Storyteller, Worlds, aligner
 
 # Whatever takes longer hangs: a scenario takes a few hundredths of a second.
 PATIENCE = 120.0
@@ -116,7 +116,7 @@ def _findings_of_error(world, reading):
         return [] if released == reading.text else [f"{released!r} is said to be released, {reading.text!r} was"]
     first = world.calls[0] if world.calls else None
     if first is not None and first.failed and len(world.calls) == 1 and not reading.text:
-        meant = {"busy": Busy, "dead": ConnectionError, "empty": ValueError}.get(first.fault.kind)
+        meant = {"busy": BusyError, "dead": ConnectionError, "empty": ValueError}.get(first.fault.kind)
         if meant and isinstance(error, meant):
             return []
     return [f"error: {error!r}"]

@@ -8,7 +8,7 @@ import pytest
 from tests.soak.running import no_waiting, run, shown
 from tests.soak.scripts import KINDS, scenario
 
-COUNT = 40
+COUNT = 15
 
 
 @pytest.mark.parametrize("kind", range(len(KINDS)), ids=KINDS)

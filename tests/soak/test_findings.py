@@ -1,0 +1,85 @@
+"""The harness finds what it is there for: each of these breaks one promise in the library, and is caught.
+
+A harness that finds nothing proves nothing unless it would have found something.
+"""
+
+import pytest
+
+from stream_aligner_lc import ledger, nodes, readers, upstream
+from stream_aligner_lc.corrections import Decision
+from stream_aligner_lc.ledger import Ledger
+from stream_aligner_lc.upstream import Upstream
+from tests.leaks.probes import MARKS
+from tests.soak.running import no_waiting, run
+from tests.soak.scripts import Fault, Leaving, Scenario, Sentence
+
+MARK = MARKS[0]
+SENTENCES = (
+    Sentence("The first sentence is here.", " "),
+    Sentence(f"The second has a {MARK}.", " ", "replace", "The second has a mule."),
+    Sentence("The third sentence stands.", "\n\n"),
+    Sentence("The fourth one ends it.", ""),
+)
+
+
+def found(**fields):
+    """Return the first words of what is found in a scenario."""
+    parts = {"seed": 0, "kind": "mixed", "sentences": SENTENCES, **fields}
+    with no_waiting():
+        return {finding.split(":")[0].split(" ")[0] for finding in run(Scenario(**parts))}
+
+
+def test_nothing_is_found_where_nothing_is_broken():
+    assert found() == set()
+    assert found(faults={1: Fault("drop", 8), 2: Fault("busy")}) == set()
+
+
+def test_a_draft_that_is_released_before_its_verdict_is_a_leak(monkeypatch):
+    monkeypatch.setattr(nodes, "decide", lambda draft, answer, **_: Decision("accepted", draft.text))
+    assert "leak" in found()
+
+
+def test_a_join_that_loses_the_space_is_a_gap(monkeypatch):
+    monkeypatch.setattr(ledger, "join", lambda *_: "")
+    assert "gap" in found()
+
+
+def test_a_restart_that_forgets_the_prefix_is_found(monkeypatch):
+    opened = Upstream._open
+    forgetful = lambda self, call, kind: opened(self, upstream.replace(call, prefix=""), kind)  # noqa: E731
+    monkeypatch.setattr(upstream, "replace", __import__("dataclasses").replace, raising=False)
+    monkeypatch.setattr(Upstream, "_open", forgetful)
+    assert found()
+
+
+def test_a_restart_that_does_not_come_is_found(monkeypatch):
+    monkeypatch.setattr(Ledger, "_leave_stream", lambda *_, **__: None)
+    assert found()
+
+
+def test_a_call_that_is_made_twice_is_found(monkeypatch):
+    judge = Ledger.judge
+
+    def restless(self, *args, **kwargs):
+        judge(self, *args, **kwargs)
+        self.progress["restart"] = not self.is_over
+        self._waiting = [] if self.progress["restart"] else self._waiting
+
+    monkeypatch.setattr(Ledger, "judge", restless)
+    assert "call" in found()
+
+
+def test_a_stream_that_is_never_closed_remains(monkeypatch):
+    monkeypatch.setattr("tests.soak.running._GOING", 0.1)
+    monkeypatch.setattr(readers.ThreadReader, "close", lambda self: None)
+    monkeypatch.setattr(readers, "CLOSE_SECONDS", 0.01)
+    sentences = tuple(Sentence(f"Sentence number {n} is here.", " ") for n in range(30))
+    assert "remains" in found(sentences=sentences, leaving=Leaving("close", 1), options={"lookahead": 0})
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_a_reply_that_does_not_end_is_a_hang(monkeypatch, colour):
+    monkeypatch.setattr("tests.soak.running.PATIENCE", 0.5)
+    sentences = (*SENTENCES[:1], Sentence("The second is slow.", " ", "slow", "The second is slow."))
+    monkeypatch.setattr("tests.soak.doubles._SLOW", 3)
+    assert found(sentences=sentences, colour=colour) == {"hang"}
