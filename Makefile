@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check audit format bench pair clean
+.PHONY: demo test check audit format bench soak pair clean
 
 demo: $(STAMP)  ## Two small models on sums: one makes mistakes, the other corrects them as they are said.
 	$(BIN)/python -m stream_aligner_lc demo
@@ -28,6 +28,9 @@ format: $(STAMP)
 bench: $(STAMP)  ## The loop beside the bare model, and the aligner beside generate.
 	$(BIN)/python benchmarks/loop.py
 	$(BIN)/python benchmarks/engine.py --clock cpu
+
+soak: $(STAMP)  ## Thousands of replies out of seeds, killed processes, crowds, one very long reply (half an hour on 2 cores).
+	$(BIN)/python -m benchmarks.soak
 
 pair: $(STAMP)  ## Train the two small models anew, by the commands of the package (an hour on 2 cores).
 	$(BIN)/python examples/sums/train.py build/pair
