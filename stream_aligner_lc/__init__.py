@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from stream_aligner_lc.graph import build_graph
     from stream_aligner_lc.local.chat import ChatTransformers
+    from stream_aligner_lc.middleware import StreamAlignerMiddleware
     from stream_aligner_lc.recorders import JsonlRecorder
     from stream_aligner_lc.segmentation import Segment, Segmenter, segment
 
@@ -51,6 +52,7 @@ __all__ = [
     "Segmenter",
     "StreamAlignedChat",
     "StreamAlignerError",
+    "StreamAlignerMiddleware",
     "TransformersAligner",
     "UpstreamError",
     "Verdict",
@@ -73,6 +75,7 @@ _HOMES = {
     "errors": ("AlignerError", "AlignerTimeout", "ConfigurationError", "StreamAlignerError", "UpstreamError"),
     "graph": ("build_graph",),
     "local.chat": ("ChatTransformers",),
+    "middleware": ("StreamAlignerMiddleware",),
     "recorders": ("JsonlRecorder",),
     "segmentation": ("Segment", "Segmenter", "segment"),
 }

@@ -133,11 +133,7 @@ class StreamAlignedChat(BaseChatModel):
     _open: list[AsyncGenerator[ChatGenerationChunk]] = PrivateAttr(default_factory=list)
 
     def __init__(self, llm: Any = None, aligner: Any = None, **options: Any) -> None:
-        if unknown := set(options) - set(type(self).model_fields):
-            known = ", ".join(sorted(set(type(self).model_fields) - {"llm", "aligner"}))
-            raise ConfigurationError(
-                f"Unknown option {', '.join(map(repr, sorted(unknown)))}. The options are: {known}."
-            )
+        refuse_unknown(options, type(self))
         super().__init__(llm=llm, aligner=None, **options)  # type: ignore[call-arg]  # pydantic's fields
         self.aligner = as_aligner(aligner, as_upstream(llm))
         _ = self._loop  # made at once, so that a wrong option is an error here
@@ -403,3 +399,11 @@ class StreamAlignedChat(BaseChatModel):
         """Return the same chat model over another upstream."""
         options = {name: getattr(self, name) for name in self.model_fields_set - {"llm", "aligner", "profile"}}
         return type(self)(llm, self.aligner, **options)
+
+
+def refuse_unknown(options: Collection[str], kind: type[StreamAlignedChat] = StreamAlignedChat) -> None:
+    """Raise `ConfigurationError` that lists the options unless all these are known."""
+    known = set(kind.model_fields) - {"llm", "aligner"}
+    if unknown := set(options) - known:
+        names = ", ".join(sorted(known))
+        raise ConfigurationError(f"Unknown option {', '.join(map(repr, sorted(unknown)))}. The options are: {names}.")

@@ -38,6 +38,7 @@ LAYERS = [
     {"annotation"},
     {"preferences"},
     {"chat_model"},
+    {"middleware"},
     {"evaluation"},
     {"report"},
     {"sums"},

@@ -2,7 +2,7 @@
 
 from stream_aligner_lc.aligners.adapters import FunctionAligner, RunnableAligner
 from stream_aligner_lc.aligners.base import AcceptAligner, Aligner
-from stream_aligner_lc.aligners.choose import as_aligner
+from stream_aligner_lc.aligners.choose import as_aligner, coerced
 from stream_aligner_lc.aligners.prompted import PromptedAligner
 from stream_aligner_lc.aligners.transformers import TransformersAligner
 
@@ -14,4 +14,5 @@ __all__ = [
     "RunnableAligner",
     "TransformersAligner",
     "as_aligner",
+    "coerced",
 ]

@@ -21,13 +21,18 @@ MODEL_VARIABLE = "STREAM_ALIGNER_MODEL"
 def as_aligner(aligner: Any, llm: Runnable[Any, Any]) -> Aligner:
     """Coerce what a user passed as `aligner=`, an `Aligner` itself unchanged.
 
-    A chat model becomes a `PromptedAligner`, a path or hub id a `TransformersAligner`, another Runnable or a function
-    is adapted. None means the model
-    that the environment variable STREAM_ALIGNER_MODEL names, else `llm` itself with the default policy, with a
-    warning. Raises `ConfigurationError` for anything else.
+    None means the model that the environment variable STREAM_ALIGNER_MODEL names, else `llm` itself with the default
+    policy, with a warning. Raises `ConfigurationError` for what `coerced` refuses.
     """
-    if aligner is None:
-        return _default(llm)
+    return _default(llm) if aligner is None else coerced(aligner)
+
+
+def coerced(aligner: Any) -> Aligner:
+    """Coerce an aligner that was given.
+
+    A chat model becomes a `PromptedAligner`, a path or hub id a `TransformersAligner`, another Runnable or a function
+    is adapted. Raises `ConfigurationError` for anything else.
+    """
     if isinstance(aligner, Aligner):
         return aligner
     if isinstance(aligner, str | os.PathLike):
