@@ -9,7 +9,7 @@ from langchain.agents import create_agent
 from langchain.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain.tools import tool
 
-from stream_aligner_lc import Draft, StreamAlignedChat
+from stream_aligner_lc import Draft, StreamAlignerMiddleware
 from stream_aligner_lc.testing import ScriptedChatModel
 
 PRICE = re.compile(r"\d+ euros")
@@ -40,7 +40,7 @@ def main() -> None:
             " It is in stock.",
         ]
     )  # with a real model: ChatOpenAI(model="...")
-    agent = create_agent(StreamAlignedChat(upstream, only_the_tools_price), tools=[price_of])
+    agent = create_agent(upstream, tools=[price_of], middleware=[StreamAlignerMiddleware(only_the_tools_price)])
 
     question = HumanMessage("What does the kettle cost?")
     for message, _ in agent.stream({"messages": [question]}, stream_mode="messages"):

@@ -98,7 +98,7 @@ class StreamAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
     def _wrapped(self, same: _Same) -> StreamAlignedChat:
         model = same.model
         aligner = as_aligner(None, model) if self._aligner is None else self._aligner
-        return _AgentsChat(model, aligner, **{**_about_its_runs(model), **self._options})
+        return _AgentsChat(llm=model, aligner=aligner, **{**_about_its_runs(model), **self._options})
 
 
 @dataclass(init=False)

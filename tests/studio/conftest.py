@@ -13,7 +13,7 @@ from tests.leaks.probes import DRAFT
 from tests.studio.reading import asking, every_stream
 from tests.studio.server import Server
 
-DOUBLES = ("aligned", "outer", "as_model", "slow", "reviewed", "provider", "pair_as_model")
+DOUBLES = ("aligned", "outer", "as_model", "in_agent", "slow", "reviewed", "provider", "pair_as_model")
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,14 @@
 import os
 from pathlib import Path
 
+from langchain.agents import create_agent
 from langchain.chat_models import init_chat_model
 from langgraph.graph import START, MessagesState, StateGraph
 
-from stream_aligner_lc import StreamAlignedChat, build_graph
+from stream_aligner_lc import StreamAlignedChat, StreamAlignerMiddleware, build_graph
 from stream_aligner_lc.sums import pair
 from stream_aligner_lc.testing import ScriptedChatModel
+from tests.leaks.places import look_up
 from tests.leaks.probes import Babbler, acorrect
 
 HEARTBEAT = "heartbeat"
@@ -50,6 +52,7 @@ aligned = build_graph(Babbler(delay=0.001), acorrect)
 outer = outer_of(aligned)
 as_model = around(StreamAlignedChat(Babbler(delay=0.001), acorrect))
 reviewed = build_graph(Babbler(delay=0.001), acorrect, interrupt_on="replaced")
+in_agent = create_agent(Babbler(delay=0.001), [look_up], middleware=[StreamAlignerMiddleware(acorrect)])
 slow = build_graph(Slow("The horse runs fast. " * 1000, delay=SECONDS_A_TOKEN), acorrect)
 openai = init_chat_model("openai:loopback", base_url=os.environ.get("LOOPBACK_URL"), api_key="none")
 provider = build_graph(openai, acorrect, continuation="instruct", feedback=False)

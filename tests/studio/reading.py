@@ -45,7 +45,7 @@ def _every_way():
         for graph in ("aligned", "outer"):
             for mode in MODES:
                 yield Way(graph, (mode,), subgraphs)
-        for graph in ("aligned", "outer", "as_model", "provider"):
+        for graph in ("aligned", "outer", "as_model", "in_agent", "provider"):
             yield Way(graph, tuple(TOGETHER), subgraphs)
 
 

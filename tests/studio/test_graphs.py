@@ -15,6 +15,8 @@ from tests.studio.server import CONFIG, ROOT, graphs
 
 UPSTREAM, ALIGNER = "STREAM_ALIGNER_UPSTREAM", "STREAM_ALIGNER_MODEL"
 NAMES = list(graphs())
+LOOP = {"__start__", "upstream", "aligner", "__end__"}
+OTHERS = {"annotate": LOOP | {"rows"}, "agent": {"__start__", "model", "tools", "__end__"}}
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +43,7 @@ def test_the_configuration_is_one_that_the_server_knows():
 def test_a_graph_is_drawn_under_its_own_name(name):
     graph = load(name)
     assert graph.name == name
-    others = {"rows"} if name == "annotate" else set()
-    assert set(graph.get_graph().nodes) == {"__start__", "upstream", "aligner", "__end__", *others}
+    assert set(graph.get_graph().nodes) == OTHERS.get(name, LOOP)
 
 
 def test_loading_the_graphs_loads_no_weights_and_not_what_reads_them():

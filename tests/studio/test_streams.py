@@ -43,8 +43,9 @@ def test_a_person_who_traces_sees_the_drafts(mode, streams):
     assert raw_in(streams[f"aligned-{mode}"])
 
 
-def test_a_chat_model_in_a_graph_shows_no_drafts_to_anybody(streams):
-    read = [received for name, received in streams.items() if WAYS[name].graph == "as_model"]
+@pytest.mark.parametrize("graph", ["as_model", "in_agent"])
+def test_a_chat_model_in_a_graph_shows_no_drafts_to_anybody(graph, streams):
+    read = [received for name, received in streams.items() if WAYS[name].graph == graph]
     assert holds(read, ALIGNED)
     assert not raw_in(read)
 
