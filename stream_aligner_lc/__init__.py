@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         RunnableAligner,
         TransformersAligner,
     )
+    from stream_aligner_lc.aligners.server import ServerAligner
     from stream_aligner_lc.chat_model import StreamAlignedChat
     from stream_aligner_lc.corrections import Correction, Draft, Verdict
     from stream_aligner_lc.errors import (
@@ -50,6 +51,7 @@ __all__ = [
     "RunnableAligner",
     "Segment",
     "Segmenter",
+    "ServerAligner",
     "StreamAlignedChat",
     "StreamAlignerError",
     "StreamAlignerMiddleware",
@@ -70,6 +72,7 @@ _HOMES = {
         "RunnableAligner",
         "TransformersAligner",
     ),
+    "aligners.server": ("ServerAligner",),
     "chat_model": ("StreamAlignedChat",),
     "corrections": ("Correction", "Draft", "Verdict"),
     "errors": ("AlignerError", "AlignerTimeout", "ConfigurationError", "StreamAlignerError", "UpstreamError"),

@@ -23,7 +23,7 @@ LAYERS = [
     {"errors", "fingerprints", "limits", "segmentation", "answers", "civility"},
     {"corrections", "prompts", "options", "rows"},
     {"content", "continuation", "faults", "local", "retries"},
-    {"conversion", "named"},
+    {"conversion", "named", "remote"},
     {"state", "echo", "events", "isolation", "recorders"},
     {"intake", "breaker", "accounts", "aligners", "training"},
     {"ledger"},
@@ -158,5 +158,7 @@ def test_the_documents_are_there_and_speak_of_the_project_alone():
 
 def test_the_extras_are_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert {"local", "openai", "agents", "train", "serve", "studio", "all"} <= set(project["optional-dependencies"])
+    assert {"local", "openai", "agents", "train", "remote", "serve", "studio", "all"} <= set(
+        project["optional-dependencies"]
+    )
     assert (PACKAGE / "py.typed").exists()

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from functools import cached_property, partial
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import run_in_executor
-
-from stream_aligner_lc.aligners.base import Aligner
+from stream_aligner_lc.aligners.stoppable import StoppableAligner
 from stream_aligner_lc.corrections import Correction, Draft
 from stream_aligner_lc.errors import AlignerError, ConfigurationError
 from stream_aligner_lc.local.completions import Effort, StoppedError
@@ -27,12 +21,10 @@ if TYPE_CHECKING:
     from stream_aligner_lc.local.decoding import Choose
 
 # What a checkpoint that says nothing was most likely trained in.
-_PUBLISHED = "stream-aligner"
-# So many replies may share a pass; threads are made as they are needed.
-_MOST_AT_ONCE = 64
+PUBLISHED = "stream-aligner"
 
 
-class TransformersAligner(Aligner):
+class TransformersAligner(StoppableAligner):
     """Correct sentences with a causal language model of `transformers` that was trained as an aligner.
 
     `model` is the path of a folder or a hub id (safetensors only, no remote code), `device` and `dtype` are "auto" or
@@ -70,19 +62,20 @@ class TransformersAligner(Aligner):
         cache_bytes: int | None = None,
         warms: bool | None = None,
     ) -> None:
-        _check("max_growth", max_growth, at_least=1)
-        _check("temperature", temperature, at_least=0)
+        super().__init__()
+        check_number("max_growth", max_growth, at_least=1)
+        check_number("temperature", temperature, at_least=0)
         if caution is not None:
-            _check("caution", caution, at_least=0)
+            check_number("caution", caution, at_least=0)
         if caution and temperature:
             raise ConfigurationError(
                 f"With a temperature tokens are drawn, and none is kept: use `caution={caution!r}` with temperature=0."
             )
-        _check("top_p", top_p, at_least=0, at_most=1)
+        check_number("top_p", top_p, at_least=0, at_most=1)
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
             raise ConfigurationError(f"`seed` must be a whole number or None, got {seed!r}.")
         if cache_bytes is not None:
-            _check("cache_bytes", cache_bytes, at_least=0)
+            check_number("cache_bytes", cache_bytes, at_least=0)
         if not isinstance(model, LocalModel):
             model = shared(model, device=device, dtype=dtype, revision=revision)
         self._template = None if template is None else template_named(template)
@@ -93,8 +86,6 @@ class TransformersAligner(Aligner):
         self._cache_bytes, self._warms = cache_bytes, warms
         self._local = model
         self._corrector: Corrector | None = None
-        # One draft may be asked about several times at once.
-        self._running: dict[threading.Event, Draft] = {}
         self._effort, self._effort_lock = Effort(), threading.Lock()
 
     @classmethod
@@ -113,7 +104,7 @@ class TransformersAligner(Aligner):
         if self._template is not None:
             return self._template
         trained = self._local.trained
-        return template_named(_PUBLISHED if trained is None else trained.template)
+        return template_named(PUBLISHED if trained is None else trained.template)
 
     @property
     def caution(self) -> float:
@@ -133,26 +124,6 @@ class TransformersAligner(Aligner):
     def effort(self) -> dict[str, int]:
         """What all corrections took so far: forward passes, tokens fed, drafted, accepted and reused, cache hits."""
         return self._effort.as_dict()
-
-    def invoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
-        """Correct one draft, as a run of its own for those who trace."""
-
-        def correct(_: Any) -> Correction:
-            return self._correct([input])[0]
-
-        told: Any = input.as_dict()
-        correction: Correction = self._call_with_config(correct, told, config)
-        return correction
-
-    async def ainvoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
-        """Correct one draft in a thread, which stops after its next pass when this is cancelled."""
-
-        async def correct(_: Any) -> Correction:
-            return (await self._acorrect([input]))[0]
-
-        told: Any = input.as_dict()
-        correction: Correction = await self._acall_with_config(correct, told, config)
-        return correction
 
     def correct_many(self, drafts: Sequence[Draft]) -> list[Correction]:
         """Correct waiting drafts, as many in shared passes as pays, up to and including the first that changes."""
@@ -186,12 +157,6 @@ class TransformersAligner(Aligner):
             return
         self._threads.submit(self._warm, self._corrector, draft)
 
-    def cancel(self, draft: Draft) -> None:
-        """Have the decoding of `draft` stopped after its next pass."""
-        for stopped, running in list(self._running.items()):
-            if running is draft:
-                stopped.set()
-
     @property
     def identity(self) -> dict[str, Any]:
         """The checkpoint and what changes its answers."""
@@ -204,19 +169,6 @@ class TransformersAligner(Aligner):
             "sampling": (self.temperature, self.top_p, self.seed),
         }
 
-    def _correct(self, drafts: Sequence[Draft]) -> list[Correction]:
-        with self._stoppable(drafts[0]) as stopped:
-            return self._correct_until(drafts, stopped)
-
-    async def _acorrect(self, drafts: Sequence[Draft]) -> list[Correction]:
-        with self._stoppable(drafts[0]) as stopped:
-            try:
-                correct = partial(self._correct_until, drafts, stopped)
-                return await run_in_executor(self._threads, correct)
-            except asyncio.CancelledError:
-                stopped.set()
-                raise
-
     def _warm(self, corrector: Corrector, draft: Draft) -> None:
         # What is wrong with the prefix, or with the device, is told with the next draft.
         with self._stoppable(draft) as stopped, suppress(StoppedError, MemoryError, AlignerError):
@@ -228,20 +180,6 @@ class TransformersAligner(Aligner):
             for correction in corrections:
                 self._effort += Effort(**correction.effort)
         return corrections
-
-    @contextmanager
-    def _stoppable(self, draft: Draft) -> Iterator[threading.Event]:
-        stopped = threading.Event()
-        self._running[stopped] = draft
-        try:
-            yield stopped
-        finally:
-            del self._running[stopped]
-
-    @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        # Its own: replies that wait for each other's passes would fill the event loop's, where others wait for theirs.
-        return ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix="aligner")
 
     def _is_warming(self, loaded: Loaded) -> bool:
         return loaded.model.device.type != "cpu" if self._warms is None else self._warms
@@ -293,7 +231,8 @@ class TransformersAligner(Aligner):
         return lambda num_tokens: make_choice(config, device=device, seed=seed, num_tokens=num_tokens)
 
 
-def _check(name: str, value: Any, *, at_least: float, at_most: float = math.inf) -> None:
+def check_number(name: str, value: Any, *, at_least: float, at_most: float = math.inf) -> None:
+    """Raise `ConfigurationError` unless an option is a number within its bounds."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not at_least <= value <= at_most:
         raise ConfigurationError(_wanted(name, value, at_least, at_most))
     if value == math.inf:

@@ -106,6 +106,10 @@ class Encoder:
     def _part(self, before: str, part: Part) -> tuple[int, ...]:
         return tuple((self._after if part.is_ours else self._spelled)(before, part.text))
 
+    def controls(self, ids: Sequence[int]) -> list[int]:
+        """Return the control tokens among `ids`, in order."""
+        return [token for token in ids if token in self._forbidden]
+
     def starts_word(self, token: int) -> bool:
         """Say whether a token begins a word; marks are words of their own."""
         name = self.tokenizer.convert_ids_to_tokens(token) or " "
