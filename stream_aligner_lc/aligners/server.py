@@ -47,10 +47,10 @@ class ServerAligner(StoppableAligner):
     A prompt that is too long for the model loses the older half of the prefix, at the start of a sentence, until it
     fits. `api_key` is by default the environment variable STREAM_ALIGNER_API_KEY, and may be missing. A request takes
     at most `timeout` seconds (None: no limit), and is made up to `max_retries` times more where the server is busy or
-    gone; cancelling closes it. One object serves any number of replies, from any thread or event loop. Nothing is asked,
-    and openai is not imported, before the first draft or `load`. Raises `ConfigurationError` for options that do not
-    fit, and with the first draft for a key, a model or a tokenizer that is not there; `AlignerError` for a server that
-    fails.
+    gone; cancelling closes it. One object serves any number of replies, from any thread or event loop. Nothing is
+    asked, and openai not imported, before the first draft or `load`. Raises `ConfigurationError` for options that do
+    not fit, and with the first draft for a key, a model or a tokenizer that is not there; `AlignerError` for a server
+    that fails.
     """
 
     def __init__(
