@@ -57,7 +57,7 @@ async def test_eight_replies_at_once_are_those_of_the_model_in_process(aligner):
 
 def test_an_unknown_model_is_told_with_those_it_offers(aligner_server):
     aligner = ServerAligner(aligner_server.base_url, "other", tokenizer=pair.ALIGNER)
-    with pytest.raises(ConfigurationError, match="knows no model 'other'. It offers"):
+    with pytest.raises(ConfigurationError, match=r"knows no model 'other'. It offers"):
         aligner.invoke(sentences.spoken()[0])
 
 
