@@ -21,11 +21,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.durable.killing import kills
 from tqdm import tqdm
 
 from stream_aligner_lc import AcceptAligner, Aligner, Correction, StreamAlignedChat
 from stream_aligner_lc.testing import ScriptedChatModel
+from tests.durable.killing import kills
 from tests.soak.running import no_waiting, run, shown
 from tests.soak.scripts import KINDS, scenario
 

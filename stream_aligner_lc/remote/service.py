@@ -61,7 +61,7 @@ class Service:
         default_headers: Mapping[str, str],
     ) -> None:
         self.base_url, self.model = base_url, model
-        self._options = {
+        self._options: dict[str, Any] = {
             "api_key": api_key,
             "timeout": timeout,
             "max_retries": max_retries,

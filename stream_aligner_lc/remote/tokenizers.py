@@ -81,6 +81,8 @@ def _fetched(source: str) -> Path:
     from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT  # noqa: PLC0415
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError  # noqa: PLC0415
 
+    # That of whatever HTTP client the hub's library is built on.
+    http_fault: type[Exception] = HfHubHTTPError.__bases__[0]
     try:
         try:
             return Path(snapshot_download(source, allow_patterns=_FILES, local_files_only=True))
@@ -88,8 +90,7 @@ def _fetched(source: str) -> Path:
             # Asked before a download, which would wait for ever.
             HfApi().model_info(source, timeout=HF_HUB_ETAG_TIMEOUT)
             return Path(snapshot_download(source, allow_patterns=_FILES))
-    # The base is that of whatever HTTP client the hub's library is built on.
-    except (HFValidationError, HfHubHTTPError.__bases__[0], OSError, ValueError) as fault:
+    except (HFValidationError, http_fault, OSError, ValueError) as fault:
         raise ConfigurationError(
             f"The tokenizer of {brief(source)} is neither in a folder here nor to be had from the hub "
             f"({type(fault).__name__}). {_WAY_OUT}"
