@@ -54,6 +54,11 @@ class Encoder:
         """Return the ids of a conversation inside the chat template; see `Frame.parts`."""
         return self.parts(self._frame.parts(turns, goes_on=goes_on))
 
+    @property
+    def parts_turns_by_words(self) -> bool:
+        """Whether the chat template has words that a text could hold, and that are then spelled out."""
+        return self._marks is not None
+
     @cached_property
     def end_of_turn(self) -> int | None:
         """The token with which an assistant's turn ends: the chat template's, else the tokenizer's end of a text."""

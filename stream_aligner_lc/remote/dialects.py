@@ -70,19 +70,24 @@ class Text:
         """Return the text of `ids`; raises `AlignerError` if the server would read control tokens out of it."""
         text = self._written(ids)
         read = self.known.encoder.tokenizer(text)["input_ids"]
-        controls = self.known.encoder.controls
-        if controls(read) != controls(ids):
+        if read == list(ids):
+            return self._request(text, bias, preferred)
+        encoder = self.known.encoder
+        if encoder.parts_turns_by_words or encoder.controls(read) != encoder.controls(ids):
             raise AlignerError(
-                "The server takes text alone, and this prompt holds text that it would take for control tokens. Serve "
+                "The server takes text alone, and this prompt holds text that it could take for control tokens. Serve "
                 "the model with vLLM or another server that takes token ids, or choose on_aligner_error='keep' to show "
                 "the draft in such a case."
             )
-        if read != list(ids) and not self._has_warned:
+        if not self._has_warned:
             self._has_warned = True
             warn(
                 "The server takes text alone, so tokens join where a template and a text meet, which they did not in "
                 "training. Corrections may differ from those in process; vLLM takes token ids."
             )
+        return self._request(text, bias, preferred)
+
+    def _request(self, text: str, bias: float, preferred: Collection[int]) -> Request:
         settings: dict[str, Any] = {"do_sample": False, "eos_token_id": sorted(self.known.ends)}
         if bias:
             settings["sequence_bias"] = [[[token], float(bias)] for token in preferred]
