@@ -2,6 +2,7 @@
 
 import pytest
 from langchain.agents import create_agent
+from langgraph.checkpoint.memory import InMemorySaver
 
 from tests.leaks.places import BASIC, EVENTS_V3, GRAPH_MODES, SINGLE_MODES, look_up
 from tests.leaks.probes import (
@@ -55,7 +56,7 @@ def test_nothing_raw_reaches_any_reader_of_an_agent(form, place, channel):
 def test_without_the_middleware_the_same_agent_is_caught(channel):
     if channel.carries_text_in("agent"):
         place = alone(Babbler(), None)
-        place.runnable = create_agent(Babbler(), [look_up])
+        place.runnable = create_agent(Babbler(), [look_up], checkpointer=InMemorySaver())
         assert raw_in(channel.received(place, {}))
 
 
