@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from stream_aligner_lc import ledger, nodes, readers
+from stream_aligner_lc import nodes, readers
 from stream_aligner_lc.corrections import Decision
 from stream_aligner_lc.ledger import Ledger
 from stream_aligner_lc.upstream import Upstream
@@ -41,20 +41,10 @@ def test_a_draft_that_is_released_before_its_verdict_is_a_leak(monkeypatch):
     assert "leak" in found()
 
 
-def test_a_join_that_loses_the_space_is_a_gap(monkeypatch):
-    monkeypatch.setattr(ledger, "join", lambda *_: "")
-    assert "gap" in found()
-
-
 def test_a_restart_that_forgets_the_prefix_is_found(monkeypatch):
     opened = Upstream._open
     monkeypatch.setattr(Upstream, "_open", lambda self, call, kind: opened(self, replace(call, prefix=""), kind))
     assert "the" in found()  # "the restart after ... goes on from ''"
-
-
-def test_a_restart_that_does_not_come_is_found(monkeypatch):
-    monkeypatch.setattr(Ledger, "_leave_stream", lambda *_, **__: None)
-    assert "gap" in found()
 
 
 def test_a_call_that_is_made_twice_is_found(monkeypatch):
