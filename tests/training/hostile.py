@@ -17,13 +17,16 @@ def hostile_text(rng, most=8):
 
 
 def hostile_rows(count, seed=0):
-    """Return rows that a reader would take: a question and a sentence are never blank."""
+    """Return rows that a reader would take: a question and a sentence are never blank.
+
+    What a correction says stands in its question, too: delimiters that were shown nowhere are no correction's.
+    """
     rng = random.Random(seed)
     rows = []
     while len(rows) < count:
         question, prefix, last, correction = (hostile_text(rng) for _ in range(4))
         if question.strip() and last.strip():
             correction = last if rng.random() < 0.4 else correction
-            row = {"question": question, "prefix": prefix, "last": last, "correction": correction}
+            row = {"question": question + correction, "prefix": prefix, "last": last, "correction": correction}
             rows.append({**row, "end": rng.random() < 0.2})
     return rows
