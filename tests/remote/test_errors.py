@@ -16,19 +16,16 @@ from tests.remote.token_server import KEY, TokenServer
 SENTENCE = sentences.spoken()[1]
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 def test_a_server_that_is_not_there():
-    base_url = f"http://127.0.0.1:{free_port()}/v1"
-    aligner = ServerAligner(base_url, "sums", tokenizer=pair.ALIGNER, max_retries=0)
-    with pytest.raises(AlignerError, match=rf"{base_url} cannot be reached.*See that it runs"):
-        aligner.invoke(SENTENCE)
-    kept = StreamAlignedChat(ScriptedChatModel("It is so."), aligner, on_aligner_error="keep")
-    assert kept.invoke("Hi").text == "It is so."
+    # Held, so that nobody else listens there.
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        base_url = f"http://127.0.0.1:{held.getsockname()[1]}/v1"
+        aligner = ServerAligner(base_url, "sums", tokenizer=pair.ALIGNER, max_retries=0)
+        with pytest.raises(AlignerError, match=rf"{base_url} cannot be reached.*See that it runs"):
+            aligner.invoke(SENTENCE)
+        kept = StreamAlignedChat(ScriptedChatModel("It is so."), aligner, on_aligner_error="keep")
+        assert kept.invoke("Hi").text == "It is so."
 
 
 def test_a_server_that_does_not_answer_in_time():

@@ -4,9 +4,6 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
 from stream_aligner_lc.sums import pair
 from tests.sums.judged import CHECKPOINTS
 
@@ -67,6 +64,8 @@ class TokenServer:
         return 200, {"object": "text_completion", "id": "1", "created": 1, "choices": [choice], "usage": usage}
 
     def _generated(self, model, ids, body):
+        import torch
+
         ends = body.get("stop_token_ids") or [model.generation_config.eos_token_id]
         biases = [[[int(token)], float(bias)] for token, bias in (body.get("logit_bias") or {}).items()]
         with self._lock, torch.inference_mode():
@@ -82,6 +81,9 @@ class TokenServer:
         return out[0, len(ids) :].tolist(), ends
 
     def _loaded(self, name):
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
         with self._lock:
             if name not in self._models:
                 folder = FOLDERS[name]
