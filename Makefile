@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 VLLM := .venv-vllm
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-vllm check audit format bench soak pair clean
+.PHONY: demo test test-vllm check audit format bench soak pair experiments clean
 
 demo: $(STAMP)  ## Two small models on sums: one makes mistakes, the other corrects them as they are said.
 	$(BIN)/python -m stream_aligner_lc demo
@@ -39,6 +39,9 @@ soak: $(STAMP)  ## Thousands of replies out of seeds, killed processes, crowds, 
 pair: $(STAMP)  ## Train the two small models anew, by the commands of the package (an hour on 2 cores).
 	$(BIN)/python examples/sums/train.py build/pair
 	$(BIN)/python examples/sums/measure.py build/pair/upstream build/pair/aligner
+
+experiments: $(STAMP)  ## What the loop is worth on the bundled task, anew: docs/experiments (an hour on 2 cores).
+	$(BIN)/python examples/sums/experiments.py build/experiments
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -149,7 +149,7 @@ def _sum(rng: random.Random) -> Iterator[Row]:
         for said in (right, _wrong(rng, problem, step, value)):
             yield {**_row(question, prefix, said, right, end=is_last), "verdict": "replaced"}
         if step is not None:
-            value = _wrong_result(rng, step) if number == slips_at else step.after
+            value = wrong_result(rng, step) if number == slips_at else step.after
             prefix.append(step.said(value))
             if not 0 <= value <= LARGEST:
                 return
@@ -168,12 +168,13 @@ def _wrong(rng: random.Random, problem: Problem, step: Step | None, value: int) 
             rng.choice([other for other in [*_near(value), problem.start, rng.randint(1, 99)] if other != value])
         )
     if kind < 0.75:
-        return step.said(_wrong_result(rng, step))
-    wrong = _other_step(rng, problem, step)
-    return wrong.said() if wrong != step and wrong.after >= 0 else step.said(_wrong_result(rng, step))
+        return step.said(wrong_result(rng, step))
+    wrong = other_step(rng, problem, step)
+    return wrong.said() if wrong != step and wrong.after >= 0 else step.said(wrong_result(rng, step))
 
 
-def _other_step(rng: random.Random, problem: Problem, step: Step) -> Step:
+def other_step(rng: random.Random, problem: Problem, step: Step) -> Step:
+    """Return a step of another sign, amount or start, which may come out below zero."""
     kind = rng.randrange(3)
     if kind == 0:
         sign = rng.choice([sign for sign in "+-*" if sign != step.sign])
@@ -184,7 +185,8 @@ def _other_step(rng: random.Random, problem: Problem, step: Step) -> Step:
     return step._replace(before=rng.choice([*_near(step.before), problem.start]))
 
 
-def _wrong_result(rng: random.Random, step: Step) -> int:
+def wrong_result(rng: random.Random, step: Step) -> int:
+    """Return another result than the right one, most often one that is easily mistaken for it."""
     right, kind = step.after, rng.random()
     if kind < 0.4:
         return right - 10 if right >= 10 and (step.sign != "-" or rng.random() < 0.2) else right + 10
