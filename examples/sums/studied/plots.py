@@ -43,6 +43,7 @@ def dots(file: Path, title: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) 
         low = min(value - less for value, less in zip(values, reach[0], strict=True))
         # Room for the figure beside the last dot.
         axes.set_xlim(max(0, low - 5), 108)
+        axes.set_xticks([tick for tick in axes.get_xticks() if low - 5 <= tick <= 100])
         _finish(figure, axes, title, file)
 
 
@@ -66,7 +67,7 @@ def bars(file: Path, title: str, rows: Sequence[tuple[str, float, float]]) -> No
         axes.set_yticks(list(places), [label for label, _, _ in rows])
         axes.set_xlabel("seconds, median")
         axes.set_xlim(0, 1.28 * max(total for _, _, total in rows))
-        axes.legend(frameon=False, labelcolor=INK, loc="lower right", ncols=2, bbox_to_anchor=(1, 1))
+        axes.legend(frameon=False, labelcolor=INK, loc="upper right")
         _finish(figure, axes, title, file)
 
 
