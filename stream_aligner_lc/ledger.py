@@ -202,7 +202,8 @@ class Ledger:
         if decision.text:
             self._release(piece, decision.text, as_written=decision.verdict in ("accepted", "kept"))
         else:
-            progress["held"] = _stronger(self._space_before(piece), piece["trail"], start=not self.text)
+            progress["around"] = [self._space_before(piece), piece["trail"]]
+            progress["held"] = _stronger(*progress["around"], start=not self.text)
             progress["joining"] = False
         progress["index"] += 1
         if progress["finish"] is None and decision.finish:
@@ -263,6 +264,7 @@ class Ledger:
         progress["calls"] += 1
         progress["joining"] = progress["opening"] = bool(self._before or self._new)
         progress["repeated"] = 0
+        progress["around"] = None
         if not progress["joining"]:
             progress["held"] = ""
 
@@ -346,13 +348,27 @@ class Ledger:
         elif self.progress["drain"]:
             return
         elif piece["type"] == "space":
-            # After a restart the continuation's own whitespace wins over what was held.
-            self.progress["held"] = piece["text"] if self.progress["joining"] else self.progress["held"] + piece["text"]
+            self._hold(piece["text"])
             self.progress["block"] = self.progress["block"] or piece["block"]
         elif piece["type"] == "draft":
             self._note_verdict(piece, Decision("skipped", piece["text"]))
             self._release(piece, piece["text"], as_written=True)
             self.progress["index"] += not piece["cut"]
+
+    def _hold(self, space: str) -> None:
+        progress = self.progress
+        # After a restart the continuation's own whitespace wins over what was held.
+        progress["held"] = space if progress["joining"] else self._held_with(space)
+        if progress["around"]:
+            before, after = progress["around"]
+            progress["around"] = [before, after + space]
+
+    def _held_with(self, space: str) -> str:
+        if self.progress["around"] is None:
+            return self.progress["held"] + space
+        # Whitespace may come after the verdict on the sentence before it.
+        before, after = self.progress["around"]
+        return _stronger(before, after + space, start=not self.text)
 
     def _is_enough(self) -> bool:
         limit = self._terms.options.max_sentences
@@ -362,12 +378,13 @@ class Ledger:
         progress = self.progress
         if progress["joining"]:
             return join(self.text, progress["held"], piece["lead"], piece["text"])
-        return progress["held"] + piece["lead"]
+        return self._held_with(piece["lead"])
 
     def _release(self, piece: DraftPiece, text: str, *, as_written: bool) -> None:
         progress = self.progress
         whole = self._until_stop(self._space_before(piece) + text)
         progress["joining"] = False
+        progress["around"] = None
         progress["held"] = piece["trail"]
         progress["tokens"] += piece["tokens"] if as_written else scaled_tokens(piece["tokens"], piece["text"], text)
         if whole:

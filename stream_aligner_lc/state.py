@@ -107,6 +107,8 @@ class Progress(TypedDict):
     index: int
     held: str
     """Whitespace after the last core, released together with the next one."""
+    around: list[str] | None
+    """The whitespace before and behind the sentence that was removed last, where nothing was released since."""
     restart: bool
     """The upstream has to be called anew from the released text."""
     ready: bool
@@ -243,6 +245,7 @@ def new_progress(messages: Sequence[BaseMessage]) -> Progress:
         reply_id=f"aligned--{uuid4()}",
         index=0,
         held="",
+        around=None,
         restart=False,
         ready=False,
         in_review=False,

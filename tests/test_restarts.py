@@ -1,5 +1,7 @@
 """Promise 3: a replacement restarts the upstream from exactly the released text, and nothing else does."""
 
+import threading
+
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
@@ -99,6 +101,33 @@ def test_a_removed_sentence_leaves_the_stream_open(collect):
     chunks = collect(StreamAlignedChat(upstream, ReplaceAligner({"Remove me.": ""})), "Go on.")
     assert text_of(chunks) == "One. Three.\n\nFive."
     assert len(upstream.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("chunks", "shown"),
+    [
+        (["One.\n\n", "Remove me.\n", "\nThree."], "One.\n\nThree."),
+        (["One. ", "Remove me.\n", "\nThree."], "One.\n\nThree."),
+        (["Remove me.\n", "\nThree."], "Three."),
+    ],
+)
+def test_whitespace_that_comes_after_a_removal_adds_nothing_to_that_before_it(chunks, shown):
+    removed = threading.Event()
+
+    class Waiting(ScriptedChatModel):
+        def _chunks(self, call):
+            for chunk in super()._chunks(call):
+                if chunk.message.content.startswith("\nT"):
+                    assert removed.wait(250)
+                yield chunk
+
+    def note(record):
+        if record["verdict"] == "removed":
+            removed.set()
+
+    upstream = Waiting([[AIMessageChunk(content=text) for text in chunks]])
+    chat = StreamAlignedChat(upstream, ReplaceAligner({"Remove me.": ""}), on_record=note)
+    assert chat.invoke("Go on.").text == shown
 
 
 def test_several_removed_sentences_in_a_row_end_the_reply(collect):

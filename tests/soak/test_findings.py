@@ -16,11 +16,17 @@ from tests.soak.running import no_waiting, run
 from tests.soak.scripts import Fault, Leaving, Scenario, Sentence
 
 MARK = MARKS[0]
+
+
+def said(text, after):
+    return Sentence(text, after, shown=text)
+
+
 SENTENCES = (
-    Sentence("The first sentence is here.", " "),
+    said("The first sentence is here.", " "),
     Sentence(f"The second has a {MARK}.", " ", "replace", "The second has a mule."),
-    Sentence("The third sentence stands.", "\n\n"),
-    Sentence("The fourth one ends it.", ""),
+    said("The third sentence stands.", "\n\n"),
+    said("The fourth one ends it.", ""),
 )
 
 
@@ -63,7 +69,7 @@ def test_a_stream_that_is_never_closed_remains(monkeypatch):
     monkeypatch.setattr("tests.soak.running._GOING", 0.1)
     monkeypatch.setattr(readers.ThreadReader, "close", lambda self: None)
     monkeypatch.setattr(readers, "CLOSE_SECONDS", 0.01)
-    sentences = tuple(Sentence(f"Sentence number {n} is here.", " ") for n in range(30))
+    sentences = tuple(said(f"Sentence number {n} is here.", " ") for n in range(30))
     assert "remains" in found(sentences=sentences, leaving=Leaving("close", 1), options={"lookahead": 0})
 
 
