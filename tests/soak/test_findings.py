@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from stream_aligner_lc import nodes, readers
+from stream_aligner_lc import ledger, nodes, readers
 from stream_aligner_lc.corrections import Decision
 from stream_aligner_lc.ledger import Ledger
 from stream_aligner_lc.upstream import Upstream
@@ -45,6 +45,16 @@ def test_nothing_is_found_where_nothing_is_broken():
 def test_a_draft_that_is_released_before_its_verdict_is_a_leak(monkeypatch):
     monkeypatch.setattr(nodes, "decide", lambda draft, answer, **_: Decision("accepted", draft.text))
     assert "leak" in found()
+
+
+def test_a_join_that_loses_the_space_is_a_gap(monkeypatch):
+    monkeypatch.setattr(ledger, "join", lambda *_: "")
+    assert "gap" in found()
+
+
+def test_a_restart_that_does_not_come_is_found(monkeypatch):
+    monkeypatch.setattr(Ledger, "_leave_stream", lambda *_, **__: None)
+    assert "0" in found()  # "0 restarts where 1 are meant"
 
 
 def test_a_restart_that_forgets_the_prefix_is_found(monkeypatch):
