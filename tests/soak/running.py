@@ -114,6 +114,9 @@ def _findings_of_error(world, reading):
         )
     if isinstance(error, UpstreamError) and world.served("dead"):
         return [] if released == reading.text else [f"{released!r} is said to be released, {reading.text!r} was"]
+    if isinstance(error, UpstreamError) and (empty := world.served("empty")) and not empty[-1].prefix:
+        # What ends a reply that has begun is a fault where nothing was said yet.
+        return [] if not reading.text else [f"{reading.text!r} was released, and the upstream was asked without it"]
     first = world.calls[0] if world.calls else None
     if first is not None and first.failed and len(world.calls) == 1 and not reading.text:
         meant = {"busy": BusyError, "dead": ConnectionError, "empty": ValueError}.get(first.fault.kind)
