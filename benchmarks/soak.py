@@ -172,6 +172,8 @@ def long_reply(count: int) -> tuple[list[Row], list[str]]:
     fewer = max(count // 5, 2)
     early = late = 0
     for number, _ in enumerate(_chunks(fewer), 1):
+        if number in (fewer // 4, fewer):
+            gc.collect()
         if number == fewer // 4:
             early, _ = tracemalloc.get_traced_memory()
         if number == fewer:

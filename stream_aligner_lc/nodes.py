@@ -321,13 +321,12 @@ def _within(seconds: float | None, context: Context, aligner: Aligner, drafts: S
 
 
 async def _stop(task: asyncio.Task[Any]) -> None:
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_STOP_SECONDS)
     if task.done():
-        return
-    task.cancel()
-    done, _ = await asyncio.wait([task], timeout=_STOP_SECONDS)
-    for each in done:
-        # Nobody wants it any more, and asyncio complains of a fault that nobody has seen.
-        _ = each.cancelled() or each.exception()
+        # Whoever has left does not want it any more, and asyncio complains of a fault that nobody has seen.
+        _ = task.cancelled() or task.exception()
 
 
 def _as_aligner_error(fault: BaseException, draft: Draft) -> AlignerError:

@@ -1,12 +1,17 @@
 """An aligner that never ends holds up neither the reply nor the end of the program."""
 
 import asyncio
+import gc
 import subprocess
 import sys
+from contextlib import suppress
+from contextvars import copy_context
 
 import pytest
 
-from stream_aligner_lc import AlignerTimeout, StreamAlignedChat
+from stream_aligner_lc import AlignerTimeout, Draft, StreamAlignedChat
+from stream_aligner_lc.aligners import as_aligner
+from stream_aligner_lc.nodes import AlignerNode
 from stream_aligner_lc.testing import AcceptAligner, ScriptedChatModel
 
 TEXT = "One. Two."
@@ -81,3 +86,25 @@ async def test_an_aligner_that_is_stopped_may_clean_up_first():
     chat = StreamAlignedChat(ScriptedChatModel(TEXT), slow, aligner_timeout=0.05, on_aligner_error="keep")
     assert (await chat.ainvoke("Go on.")).text == TEXT
     assert cleaned == [0, 1]
+
+
+async def test_an_aligner_that_fails_while_its_reader_leaves_leaves_no_complaint():
+    complaints, asked = [], asyncio.Event()
+    gc.collect()
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told["message"]))
+
+    async def failing(draft):
+        asked.set()
+        raise RuntimeError("nobody hears this")
+
+    # The node's own task: through the whole loop a cancellation comes some turns later.
+    node = AlignerNode(as_aligner(failing, None))
+    task = asyncio.create_task(node._aanswers([Draft([], "", "One.")], copy_context(), None))
+    await asked.wait()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert task.cancelled()
+    del task
+    gc.collect()
+    assert complaints == []

@@ -69,7 +69,9 @@ def _run(scenario):
     if scenario.colour == "sync":
         reading, findings = _read(model, scenario), []
     else:
-        reading, findings = asyncio.run(_aread_and_look(model, scenario))
+        complaints = []
+        reading, findings = asyncio.run(_aread_and_look(model, scenario, complaints))
+        findings += [f"complaint: {each}" for each in complaints]
     return findings + _remains(before, [world]) + findings_of(world, reading)
 
 
@@ -197,7 +199,8 @@ def _read(model, scenario):
     return reading
 
 
-async def _aread_and_look(model, scenario):
+async def _aread_and_look(model, scenario, complaints):
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told["message"]))
     reading, listener = Reading(), AsyncListener()
     try:
         if scenario.leaving is None or scenario.leaving.how in ("break", "close"):
