@@ -202,8 +202,9 @@ class Ledger:
         if decision.text:
             self._release(piece, decision.text, as_written=decision.verdict in ("accepted", "kept"))
         else:
-            progress["around"] = [self._space_before(piece), piece["trail"]]
-            progress["held"] = _stronger(*progress["around"], start=not self.text)
+            before = self._space_before(piece)
+            progress["around"] = [before, piece["trail"]]
+            progress["held"] = _stronger(before, piece["trail"], start=not self.text)
             progress["joining"] = False
         progress["index"] += 1
         if progress["finish"] is None and decision.finish:

@@ -106,5 +106,6 @@ async def test_an_aligner_that_fails_while_its_reader_leaves_leaves_no_complaint
         await task
     assert task.cancelled()
     del task
+    await asyncio.sleep(0)
     gc.collect()
     assert complaints == []
