@@ -53,3 +53,23 @@ def _agraph(upstream, aligner, **options):
 def reply(request):
     """Return the whole reply of an upstream and an aligner."""
     return request.param
+
+
+@pytest.fixture(params=["sync", "async"])
+def run(request):
+    """Invoke a graph in both colours."""
+    if request.param == "sync":
+        return lambda graph, *args, **kwargs: graph.invoke(*args, **kwargs)
+    return lambda graph, *args, **kwargs: asyncio.run(graph.ainvoke(*args, **kwargs))
+
+
+@pytest.fixture(params=["sync", "async"])
+def stream(request):
+    """Read a graph's stream in both colours."""
+    if request.param == "sync":
+        return lambda graph, *args, **kwargs: list(graph.stream(*args, **kwargs))
+
+    async def read(graph, *args, **kwargs):
+        return [item async for item in graph.astream(*args, **kwargs)]
+
+    return lambda graph, *args, **kwargs: asyncio.run(read(graph, *args, **kwargs))

@@ -22,26 +22,6 @@ ASK = {"messages": [HumanMessage("Go on.")]}
 ALIGNER = ReplaceAligner({"bad": "good"})
 
 
-@pytest.fixture(params=["sync", "async"])
-def run(request):
-    """Invoke a graph in both colours."""
-    if request.param == "sync":
-        return lambda graph, *args, **kwargs: graph.invoke(*args, **kwargs)
-    return lambda graph, *args, **kwargs: asyncio.run(graph.ainvoke(*args, **kwargs))
-
-
-@pytest.fixture(params=["sync", "async"])
-def stream(request):
-    """Read a graph's stream in both colours."""
-    if request.param == "sync":
-        return lambda graph, *args, **kwargs: list(graph.stream(*args, **kwargs))
-
-    async def read(graph, *args, **kwargs):
-        return [item async for item in graph.astream(*args, **kwargs)]
-
-    return lambda graph, *args, **kwargs: asyncio.run(read(graph, *args, **kwargs))
-
-
 def reply_of(state):
     return state["messages"][-1]
 

@@ -1,7 +1,5 @@
 """A person accepts, edits or rejects a correction, and the reply goes on from what was decided."""
 
-import asyncio
-
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
@@ -16,26 +14,6 @@ TEXT = "One is bad. Two is fine.\n\nThree is bad too. Four."
 ASK = {"messages": [("user", "Go on.")]}
 THREAD = {"configurable": {"thread_id": "1"}}
 CORRECTION = Decision("replaced", "One is good.", "stop")
-
-
-@pytest.fixture(params=["sync", "async"])
-def run(request):
-    """Invoke a graph in both colours."""
-    if request.param == "sync":
-        return lambda graph, *args, **kwargs: graph.invoke(*args, **kwargs)
-    return lambda graph, *args, **kwargs: asyncio.run(graph.ainvoke(*args, **kwargs))
-
-
-@pytest.fixture(params=["sync", "async"])
-def stream(request):
-    """Read a graph's stream in both colours."""
-    if request.param == "sync":
-        return lambda graph, *args, **kwargs: list(graph.stream(*args, **kwargs))
-
-    async def read(graph, *args, **kwargs):
-        return [item async for item in graph.astream(*args, **kwargs)]
-
-    return lambda graph, *args, **kwargs: asyncio.run(read(graph, *args, **kwargs))
 
 
 def reviewed(upstream=None, aligner=None, **options):

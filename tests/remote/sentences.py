@@ -1,11 +1,13 @@
 """Drafts that the bundled checkpoints know something of: right steps, wrong steps, and what is hard to say."""
 
+import asyncio
 from itertools import accumulate
 
 from langchain_core.messages import HumanMessage
 
-from stream_aligner_lc import Draft
+from stream_aligner_lc import Draft, StreamAlignedChat
 from stream_aligner_lc.sums.problems import problems
+from stream_aligner_lc.testing import ScriptedChatModel
 from tests.sums.judged import judged_problems
 
 
@@ -39,3 +41,12 @@ def spoken():
         "Of course, I can help you with that!",
     ]
     return [Draft([HumanMessage("Can you help me?")], "", text) for text in said]
+
+
+async def replies(count, aligner):
+    """What comes of so many replies with a wrong step each, all corrected by one aligner at once."""
+    asked = problems(count, seed=21)
+    wrong = [" ".join(draft.text for draft in steps(each, wrong=[1])) for each in asked]
+    models = [StreamAlignedChat(ScriptedChatModel(text), aligner) for text in wrong]
+    calls = (model.ainvoke(each.question) for model, each in zip(models, asked, strict=True))
+    return [reply.text for reply in await asyncio.gather(*calls)]

@@ -1,15 +1,12 @@
 """The server that comes with transformers, in a process of its own: it takes prompts as text alone."""
 
-import asyncio
 import warnings
 
 import pytest
 from langchain_core.messages import HumanMessage
 
-from stream_aligner_lc import AlignerError, Draft, ServerAligner, StreamAlignedChat
+from stream_aligner_lc import AlignerError, Draft, ServerAligner
 from stream_aligner_lc.sums import pair
-from stream_aligner_lc.sums.problems import problems
-from stream_aligner_lc.testing import ScriptedChatModel
 from tests.remote import sentences
 from tests.remote.token_server import FOLDERS
 from tests.sums.judged import correcting
@@ -27,15 +24,7 @@ def test_every_sentence_is_corrected_as_in_process(aligner):
 
 
 async def test_replies_at_once_are_those_of_the_model_in_process(aligner):
-    asked = problems(3, seed=21)
-    wrong = [" ".join(draft.text for draft in sentences.steps(each, wrong=[1])) for each in asked]
-
-    async def replies(by):
-        models = [StreamAlignedChat(ScriptedChatModel(text), by) for text in wrong]
-        calls = (model.ainvoke(each.question) for model, each in zip(models, asked, strict=True))
-        return [reply.text for reply in await asyncio.gather(*calls)]
-
-    assert await replies(aligner) == await replies(pair.aligner())
+    assert await sentences.replies(3, aligner) == await sentences.replies(3, pair.aligner())
 
 
 def test_a_prompt_that_would_hold_another_control_token_is_not_sent(aligner):

@@ -1,7 +1,5 @@
 """vLLM as what it is made for: the aligner of many replies, and an upstream that goes on from a prefix."""
 
-import asyncio
-
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_openai import ChatOpenAI
@@ -9,7 +7,6 @@ from langchain_openai import ChatOpenAI
 from stream_aligner_lc import ConfigurationError, Draft, ServerAligner, StreamAlignedChat
 from stream_aligner_lc.sums import pair
 from stream_aligner_lc.sums.problems import problems
-from stream_aligner_lc.testing import ScriptedChatModel
 from tests.remote import sentences
 
 pytestmark = pytest.mark.timeout(1800)
@@ -44,15 +41,7 @@ def test_what_it_has_read_is_not_read_again(aligner):
 
 
 async def test_eight_replies_at_once_are_those_of_the_model_in_process(aligner):
-    asked = problems(8, seed=21)
-    wrong = [" ".join(draft.text for draft in sentences.steps(each, wrong=[1])) for each in asked]
-
-    async def replies(by):
-        models = [StreamAlignedChat(ScriptedChatModel(text), by) for text in wrong]
-        calls = (model.ainvoke(each.question) for model, each in zip(models, asked, strict=True))
-        return [reply.text for reply in await asyncio.gather(*calls)]
-
-    assert await replies(aligner) == await replies(pair.aligner())
+    assert await sentences.replies(8, aligner) == await sentences.replies(8, pair.aligner())
 
 
 def test_an_unknown_model_is_told_with_those_it_offers(aligner_server):
