@@ -87,19 +87,8 @@ def wrong_reply(problem):
 
 
 def test_eight_replies_at_once_are_those_of_the_model_in_process(of_tokens):
-    asked = problems(8, seed=21)
-
-    def replies(aligner):
-        models = [StreamAlignedChat(ScriptedChatModel(wrong_reply(each)), aligner) for each in asked]
-
-        async def at_once():
-            return await asyncio.gather(
-                *(model.ainvoke(each.question) for model, each in zip(models, asked, strict=True))
-            )
-
-        return [reply.text for reply in asyncio.run(at_once())]
-
-    assert replies(of_tokens("sums")) == replies(pair.aligner())
+    remote, local = (asyncio.run(sentences.replies(8, each)) for each in (of_tokens("sums"), pair.aligner()))
+    assert remote == local
 
 
 def test_a_reply_counts_the_tokens_that_the_server_reports(of_tokens):
