@@ -40,7 +40,7 @@ pair: $(STAMP)  ## Train the two small models anew, by the commands of the packa
 	$(BIN)/python examples/sums/train.py build/pair
 	$(BIN)/python examples/sums/measure.py build/pair/upstream build/pair/aligner
 
-experiments: $(STAMP)  ## What the loop is worth on the bundled task, anew: docs/experiments (an hour on 2 cores).
+experiments: $(STAMP)  ## What the loop is worth on the bundled task, anew: docs/experiments (two hours and a half on 2 cores).
 	$(BIN)/python examples/sums/experiments.py build/experiments
 
 $(STAMP): pyproject.toml constraints.txt

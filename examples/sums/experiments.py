@@ -1,4 +1,4 @@
-"""Prove on the bundled task what the loop is worth: `python examples/sums/experiments.py OUT`, an hour and a half.
+"""Prove on the bundled task what the loop is worth: `python examples/sums/experiments.py OUT`, two hours and a half.
 
 Trains the aligners of `studied/plans.py`, has held-out problems answered in every way, times replies, and writes the
 page of findings to docs/experiments. What is in OUT is kept: an interrupted run goes on. Needs the extras `train` and
@@ -47,7 +47,7 @@ def main() -> None:
         rounds.result()
         run(pool, "Answers of the tuned", asked(name for name, way in WAYS.items() if way.tuned is not None))
     for way, seed in tqdm([(way, seed) for seed in SAMPLING_SEEDS for way in timing.TIMED], "Timings"):
-        timing.time_replies(out, way, seed, plan.timed)
+        timing.time_replies(out, way, seed, plan.problems)
     page.write(found(out, plan), options.docs)
     print(f"Written: {options.docs / page.NAME}")
 

@@ -58,29 +58,32 @@ def found(out: Path, plan: Plan) -> dict[str, Any]:
 def answered(sets: Sequence[Rows]) -> dict[str, Any]:
     """Return what sets of answers to the same problems come to; each set is of one seed."""
     rows = [row for each in sets for row in each]
-    written = [fmean(row["written"] for row in same) for same in zip(*sets, strict=True)]
-    shown = [fmean(row["shown"] for row in same) for same in zip(*sets, strict=True)]
     return {
         "right": mean_of(rights(sets), bounds=(0, 1)).as_dict(),
         "by set": [round(fmean(row["right"] for row in each), 4) for each in sets],
-        "waste": ratio_of(written, shown).as_dict(),
+        "waste": ratio_of(of_problems(sets, "written"), of_problems(sets, "shown")).as_dict(),
         **{name: round(fmean(row[name] for row in rows), 4) for name in _COSTS if name in rows[0]},
     }
 
 
 def timed_as(sets: Sequence[Rows]) -> dict[str, Any]:
-    """Return what sets of timings come to: medians in seconds, and tokens written by tokens shown."""
-    rows = [row for each in sets for row in each]
-    estimates: dict[str, Estimate] = {name: median_of([row[name] for row in rows]) for name in ("first", "seconds")}
-    estimates["waste"] = ratio_of([row["written"] for row in rows], [row["shown"] for row in rows])
-    estimates["right"] = mean_of([row["right"] for row in rows], bounds=(0, 1))
+    """Return what sets of timings come to: medians of the problems in seconds, and tokens written by tokens shown."""
+    by_problem = {name: of_problems(sets, name) for name in ("first", "seconds", "written", "shown", "calls")}
+    estimates: dict[str, Estimate] = {name: median_of(by_problem[name]) for name in ("first", "seconds")}
+    estimates["waste"] = ratio_of(by_problem["written"], by_problem["shown"])
+    estimates["right"] = mean_of(rights(sets), bounds=(0, 1))
     said = {name: estimate.as_dict() for name, estimate in estimates.items()}
-    return {**said, "calls": round(fmean(row["calls"] for row in rows), 3)}
+    return {**said, "calls": round(fmean(by_problem["calls"]), 3)}
 
 
 def rights(sets: Sequence[Rows]) -> list[float]:
     """Return for every problem how many of its answers are right, as a share."""
-    return [fmean(row["right"] for row in same) for same in zip(*sets, strict=True)]
+    return of_problems(sets, "right")
+
+
+def of_problems(sets: Sequence[Rows], name: str) -> list[float]:
+    """Return for every problem the mean of what its rows say under that name."""
+    return [fmean(row[name] for row in same) for same in zip(*sets, strict=True)]
 
 
 def _rows(file: Path) -> Rows:

@@ -38,17 +38,15 @@ class Plan(NamedTuple):
     replies: int
     """Rows of an aligner of whole answers: as many as take that time again."""
     problems: int
-    """Held-out ones, for every sampling seed."""
-    timed: int
-    """Of those, for every sampling seed, the ones whose answers are timed."""
+    """Held-out ones, for every sampling seed, answered and timed."""
     pairs: int
     """Problems of a round of bootstrapping."""
 
 
 PLANS = {
-    "full": Plan(24_000, 5_400, 6_500, problems=500, timed=40, pairs=400),
+    "full": Plan(24_000, 5_400, 6_500, problems=500, pairs=400),
     # Shows in some minutes that all of it works, and learns next to nothing.
-    "short": Plan(1_000, 300, 240, problems=6, timed=2, pairs=8),
+    "short": Plan(1_000, 300, 240, problems=6, pairs=8),
 }
 
 
