@@ -1,35 +1,124 @@
-"""The commands: `stream-aligner ...`, or `python -m stream_aligner_lc ...`."""
+"""The program: `stream-aligner ...`, or `python -m stream_aligner_lc ...`; each command is loaded when it is asked for.
+
+Loading the program and showing help imports no model library.
+"""
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from stream_aligner_lc.commands import annotate, convert, demo, evaluate, export_preferences, report, train
-from stream_aligner_lc.errors import StreamAlignerError
+import click
 
-_COMMANDS = (demo, annotate, convert, train, evaluate, report, export_preferences)
+from stream_aligner_lc.errors import ConfigurationError, StreamAlignerError
+
+_NAME = "stream-aligner"
+
+# The whole table of commands: a line here, and a module of that name in commands/ with its `command`.
+_COMMANDS = {
+    "See it": {
+        "demo": "show the bundled pair at work, bare and aligned",
+    },
+    "Make an aligner": {
+        "annotate": "make correction data with a teacher",
+        "convert": "make rows of public data sets",
+        "train": "train an aligner on corrected sentences",
+        "export-preferences": "make preference pairs, to tune an upstream with",
+    },
+    "Know that it helps": {
+        "evaluate": "measure whether an aligner makes replies better",
+        "report": "show an evaluation, or a log, as one HTML page",
+    },
+}
+_SHORT_HELP = {name: text for commands in _COMMANDS.values() for name, text in commands.items()}
+
+_COMPLETION = """\
+\b
+Completion in your shell, in its start-up file:
+  bash  eval "$(_STREAM_ALIGNER_COMPLETE=bash_source stream-aligner)"
+  zsh   eval "$(_STREAM_ALIGNER_COMPLETE=zsh_source stream-aligner)"
+  fish  _STREAM_ALIGNER_COMPLETE=fish_source stream-aligner | source
+"""
+
+
+class Program(click.Group):
+    """Commands that are loaded when they are asked for, and listed without that, in the order of the table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_SHORT_HELP)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _SHORT_HELP:
+            return None
+        found: click.Command = import_module(f"stream_aligner_lc.commands.{cmd_name.replace('-', '_')}").command
+        found.short_help = _SHORT_HELP[cmd_name]  # what a shell shows beside the name
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, _SHORT_HELP))
+        for heading, commands in _COMMANDS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), text) for name, text in commands.items()])
+
+
+def _show_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001  # click's
+    if not value:
+        return
+    from stream_aligner_lc.commands.extras import version  # noqa: PLC0415  # takes as long as the rest
+
+    click.echo(f"{_NAME} {version()}")
+    context.exit()
+
+
+@click.group(
+    cls=Program,
+    name=_NAME,
+    epilog=_COMPLETION,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100},
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+)
+def program() -> None:
+    """Correct what a language model says while it is saying it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command, and return its exit status: 0, 1 if it failed, 2 if it was asked wrongly."""
-    options = _parser().parse_args(arguments)
+    """Run a command, and return its exit status: 0, 1 if it failed, 130 if it was interrupted.
+
+    Raises `SystemExit` with 2 where it was asked wrongly.
+    """
     try:
-        options.run(options)
-    except StreamAlignerError as error:
-        print(f"stream-aligner: {error}", file=sys.stderr)  # noqa: T201  # what a command is for
-        return 1
-    except KeyboardInterrupt:
+        status = program.main(arguments, prog_name=_NAME, standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
         return 130
-    return 0
+    except BrokenPipeError:
+        # Whoever read this has gone, such as `head`; Python would complain once more when it closes the output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (StreamAlignerError, OSError) as error:
+        return _failed(str(error))
+    except ModuleNotFoundError as error:
+        return _failed(str(_missing(error)))
+    return status if isinstance(status, int) else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="stream-aligner", description="Correct what a language model says while it is saying it."
+def _failed(message: str) -> int:
+    click.echo(f"{_NAME}: {message}", err=True)
+    return 1
+
+
+def _missing(error: ModuleNotFoundError) -> ConfigurationError:
+    from stream_aligner_lc.commands.extras import extra_of  # noqa: PLC0415
+
+    extra = extra_of(error.name or "")
+    if extra is None:
+        raise error
+    return ConfigurationError(
+        f"This needs {error.name}, which is not installed: pip install 'stream-aligner-lc[{extra}]'."
     )
-    commands = parser.add_subparsers(required=True, metavar="command")
-    for command in _COMMANDS:
-        command.add(commands)
-    return parser

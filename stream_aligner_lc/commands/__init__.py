@@ -1,1 +1,1 @@
-"""The commands beyond the demo, a module each: `add` says what it takes, and what it needs is imported when it runs."""
+"""The commands, a module each with its `command`; what it needs is imported when it runs."""

@@ -2,57 +2,41 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
-from stream_aligner_lc.commands.answering import (
-    FLAGS,
-    add_answering,
-    add_prompts,
-    add_resuming,
-    run_shown,
-    upstream_of,
+from stream_aligner_lc.commands import answering
+from stream_aligner_lc.commands.arguments import a_model, option, positive, sectioned_command, text_or_file
+
+
+@sectioned_command("annotate")
+@answering.prompts
+@answering.upstream
+@option(
+    "--teacher", required=True, metavar="NAME", shell_complete=a_model, help="the model that corrects, named likewise"
 )
-from stream_aligner_lc.commands.arguments import positive, text_or_file
+@option("--policy", type=text_or_file, metavar="TEXT|@FILE", help="what a sentence must be, if not the built-in one")
+@option("--attempts", type=positive, default=3, metavar="N", help="how often an unusable answer is asked for")
+@answering.answering(corrector="teacher")
+@option("--max-sentences", section="Answering", type=positive, metavar="N", help="the longest reply")
+@answering.resuming(file="ROWS.jsonl", rows="rows")
+def command(**options: Any) -> None:
+    """Make correction data with a teacher.
 
-_DESCRIPTION = """\
-An upstream answers every prompt, a teacher corrects each of its sentences, and each sentence makes a row. What is
-finished is kept in ROWS.jsonl.part: after any interruption the same command goes on from there."""
-
-
-def add(commands: Any) -> None:
-    """Add the command to the subparsers of the program."""
-    parser = commands.add_parser("annotate", help="make correction data with a teacher", description=_DESCRIPTION)
-    add_prompts(parser)
-    parser.add_argument("--teacher", required=True, metavar="NAME", help="the model that corrects, named likewise")
-    parser.add_argument(
-        "--policy", type=text_or_file, metavar="TEXT|@FILE", help="what a sentence must be (default: the built-in one)"
-    )
-    parser.add_argument(
-        "--attempts",
-        type=positive,
-        default=3,
-        metavar="N",
-        help="how often an unusable answer is asked for (default: 3)",
-    )
-    add_answering(parser, corrector="teacher")
-    parser.add_argument("--max-sentences", type=positive, metavar="N", help="the longest reply")
-    add_resuming(parser, file="ROWS.jsonl", rows="rows")
-    parser.set_defaults(run=_run)
-
-
-def _run(options: argparse.Namespace) -> None:
+    An upstream answers every prompt of PROMPTS (JSON lines, JSON, CSV or Parquet with the field question, prompt or
+    messages, or a data set's folder), a teacher corrects each of its sentences, and each sentence makes a row. What is
+    finished is kept in ROWS.jsonl.part: after any interruption the same command goes on from there.
+    """
     from stream_aligner_lc.annotation.screen import progress_bar, table_of  # noqa: PLC0415
     from stream_aligner_lc.annotation.work import annotate  # noqa: PLC0415
     from stream_aligner_lc.named import model_named  # noqa: PLC0415
 
-    passed_on = ("out", "concurrency", "attempts", "limit", "granularity", "max_sentences", *FLAGS)
-    given = {name: getattr(options, name) for name in passed_on}
-    if options.policy is not None:
-        given["policy"] = options.policy
-    upstream = upstream_of(options)
+    passed_on = ("out", "concurrency", "attempts", "limit", "granularity", "max_sentences", *answering.FLAGS)
+    given = {name: options[name] for name in passed_on}
+    if options["policy"] is not None:
+        given["policy"] = options["policy"]
+    upstream = answering.upstream_of(options)
 
     def work(show: Any) -> Any:
-        return annotate(options.prompts, upstream, model_named(options.teacher), show=show, **given)
+        return annotate(options["prompts"], upstream, model_named(options["teacher"]), show=show, **given)
 
-    run_shown(options, work, progress_bar, table_of, rows="rows")
+    answering.run_shown(options, work, progress_bar, table_of, rows="rows")

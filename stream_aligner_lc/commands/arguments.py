@@ -1,10 +1,61 @@
-"""What arguments of commands must be, each as a type that `argparse` takes."""
+"""What options of commands are made of: values that are checked, and help in sections."""
 
 from __future__ import annotations
 
-import argparse
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+Made = TypeVar("Made", bound=Callable[..., Any])
+
+
+class SectionedOption(click.Option):
+    """An option that the help shows under the heading `section`."""
+
+    def __init__(self, *given: Any, section: str = "Options", **options: Any) -> None:
+        super().__init__(*given, **options)
+        self.section = section
+
+
+class SectionedCommand(click.Command):
+    """A command whose help has its options in sections, in the order in which these appear."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            # Arguments are told by the usage and the text.
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)):
+                section = parameter.section if isinstance(parameter, SectionedOption) else "Options"
+                sections.setdefault(section, []).append(record)
+        for section, records in sections.items():
+            with formatter.section(section):
+                formatter.write_dl(records)
+
+
+sectioned_command = partial(click.command, cls=SectionedCommand)
+option = partial(click.option, cls=SectionedOption)
+
+
+def all_of(*parts: Callable[[Made], Made]) -> Callable[[Made], Made]:
+    """Return one decorator that adds these arguments and options, in this order."""
+
+    def add(made: Made) -> Made:
+        for part in reversed(parts):
+            made = part(made)
+        return made
+
+    return add
+
+
+def a_model(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the name of a model: a folder, or `demo`."""
+    bundled = [CompletionItem("demo", help="the bundled model")] if "demo".startswith(incomplete) else []
+    return [*bundled, CompletionItem(incomplete, type="dir")]
 
 
 def positive(text: str) -> int:
@@ -14,7 +65,7 @@ def positive(text: str) -> int:
     except ValueError:
         number = 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+        raise click.BadParameter(f"must be a whole number of at least 1, got {text!r}")
     return number
 
 
@@ -25,7 +76,7 @@ def not_negative(text: str) -> float:
     except ValueError:
         number = -1.0
     if not (math.isfinite(number) and number >= 0):
-        raise argparse.ArgumentTypeError(f"must be a number of at least 0, got {text!r}")
+        raise click.BadParameter(f"must be a number of at least 0, got {text!r}")
     return number
 
 
@@ -35,7 +86,7 @@ def text_or_file(text: str) -> str:
         try:
             text = Path(text[1:]).expanduser().read_text(encoding="utf-8-sig")
         except (OSError, ValueError) as fault:
-            raise argparse.ArgumentTypeError(f"the file {text[1:]!r} cannot be read: {fault}") from fault
+            raise click.BadParameter(f"the file {text[1:]!r} cannot be read: {fault}") from fault
     if not text.strip():
-        raise argparse.ArgumentTypeError("must not be empty")
+        raise click.BadParameter("must not be empty")
     return text

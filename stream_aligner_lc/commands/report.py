@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import Any
 
-_DESCRIPTION = """\
-Write one HTML file that needs no network: the figures with their intervals, plots, and every reply with what the
-aligner changed in it, sentence by sentence. It holds all drafts, so show it to those who may see them."""
+import click
 
-
-def add(commands: Any) -> None:
-    """Add the command to the subparsers of the program."""
-    parser = commands.add_parser(
-        "report", help="show an evaluation, or a log of sentences, as one HTML page", description=_DESCRIPTION
-    )
-    parser.add_argument("source", metavar="DIR|LOG", help="the folder that evaluate wrote, or a log of JsonlRecorder")
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="the file to write (default: report.html in DIR, LOG.html beside LOG)"
-    )
-    parser.set_defaults(run=_run)
+from stream_aligner_lc.commands.arguments import option, sectioned_command
 
 
-def _run(options: argparse.Namespace) -> None:
+@sectioned_command("report")
+@click.argument("source", metavar="DIR|LOG", type=click.Path(path_type=Path))
+@option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="the file to write, if not report.html in DIR or LOG.html beside LOG",
+)
+def command(source: Path, out: Path | None) -> None:
+    """Show an evaluation, or a log of sentences, as one HTML page.
+
+    DIR is the folder that evaluate wrote, LOG a log of JsonlRecorder. The file needs no network: the figures with their
+    intervals, plots, and every reply with what the aligner changed in it, sentence by sentence. It holds all drafts, so
+    show it to those who may see them.
+    """
     from stream_aligner_lc.report import report  # noqa: PLC0415
 
-    source = Path(options.source)
     beside = source / "report.html" if source.is_dir() else source.with_name(f"{source.name}.html")
-    print(report(source, out=options.out or beside))  # noqa: T201  # the command's output
+    click.echo(report(source, out=out or beside))

@@ -1,23 +1,20 @@
 """The command: its arguments, what it shows, and its exit."""
 
-import argparse
 import io
 import re
 
 import pytest
 from rich.console import Console
 
-from stream_aligner_lc import named
+from stream_aligner_lc import cli, named
 from stream_aligner_lc.annotation import Summary, Tokens
 from stream_aligner_lc.annotation.screen import progress_bar, table_of
-from stream_aligner_lc.commands import annotate
-from stream_aligner_lc.errors import StreamAlignerError
 from tests.annotation.doubles import Editor, StatusError, Upstream
 
 
 @pytest.fixture
 def run(place, monkeypatch):
-    """Run the command with arguments after the given ones; `run.named` are the models it asked for."""
+    """Run the command with arguments after the given ones, and return its status; `run.named` are the models."""
 
     def run(*more, upstream=None, teacher=None):
         run.named = []
@@ -28,18 +25,15 @@ def run(place, monkeypatch):
             return models[name]
 
         monkeypatch.setattr(named, "model_named", model_named)
-        parser = argparse.ArgumentParser()
-        annotate.add(parser.add_subparsers())
         names = ["--upstream", "upstream", "--teacher", "teacher", "--out", str(place.out)]
-        options = parser.parse_args(["annotate", str(place.prompts), *names, *map(str, more)])
-        options.run(options)
+        return cli.main(["annotate", str(place.prompts), *names, *map(str, more)])
 
     return run
 
 
 def test_it_writes_the_rows_and_shows_the_totals(place, run, capsys):
     place.ask("What?", "Why?")
-    run("--policy", "Nothing bad.")
+    assert run("--policy", "Nothing bad.") == 0
     assert len(place.rows) == 4
     shown = capsys.readouterr()
     lines = [line.split() for line in shown.out.splitlines()]
@@ -51,7 +45,7 @@ def test_it_writes_the_rows_and_shows_the_totals(place, run, capsys):
 
 def test_quiet_shows_nothing(place, run, capsys):
     place.ask("What?")
-    run("--quiet")
+    assert run("--quiet") == 0
     assert capsys.readouterr() == ("", "")
 
 
@@ -82,9 +76,10 @@ def test_what_is_asked_for_reaches_the_loop(place, run):
 def test_failed_prompts_fail_the_command_and_say_what_to_do(place, run, capsys):
     place.ask("What?", "Why?")
     fault = StatusError(401, "No key.")
-    with pytest.raises(StreamAlignerError, match=r"1 of 2 prompts failed.*rows\.jsonl.*--accept-failures"):
-        run(upstream=Upstream({"Why?": fault}))
-    shown = " ".join(capsys.readouterr().out.split())
+    assert run(upstream=Upstream({"Why?": fault})) == 1
+    output = capsys.readouterr()
+    assert re.search(r"1 of 2 prompts failed.*rows\.jsonl.*--accept-failures", output.err)
+    shown = " ".join(output.out.split())
     assert "prompts.jsonl, line 2" in shown
     assert "No key." in shown
     run("--accept-failures", upstream=Upstream({"Why?": fault}))
@@ -117,8 +112,7 @@ def test_wrong_arguments_are_told_before_anything_is_done(place, run, more, caps
 
 def test_an_interrupt_says_how_to_go_on(place, run, capsys):
     place.ask("What?")
-    with pytest.raises(KeyboardInterrupt):
-        run(upstream=Upstream({"What?": KeyboardInterrupt()}))
+    assert run(upstream=Upstream({"What?": KeyboardInterrupt()})) == 130
     said = capsys.readouterr().err
     assert "rows.jsonl.part" in said
     assert "the same command goes on" in said

@@ -4,16 +4,13 @@ The upstream `slow` takes SECONDS for each of its chunks and waits while the fil
 asked is noted in the file ASKED.
 """
 
-import argparse
 import asyncio
 import os
 import sys
 from contextlib import aclosing
 from pathlib import Path
 
-from stream_aligner_lc import named
-from stream_aligner_lc.commands import annotate
-from stream_aligner_lc.errors import StreamAlignerError
+from stream_aligner_lc import cli, named
 from tests.annotation.doubles import Editor, Noting
 
 
@@ -35,21 +32,6 @@ def model_named(name, **options):
     return Slow({}, default="It is bad. It is odd.  No.\n\n- So bad\n- é", delay=float(os.environ.get("SECONDS", "0")))
 
 
-def main():
-    """Run the command as the program does."""
-    parser = argparse.ArgumentParser()
-    annotate.add(parser.add_subparsers(required=True))
-    options = parser.parse_args()
-    named.model_named = model_named
-    try:
-        options.run(options)
-    except StreamAlignerError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    named.model_named = model_named
+    sys.exit(cli.main(sys.argv[1:]))
