@@ -20,6 +20,7 @@ _NAME = "stream-aligner"
 _COMMANDS = {
     "See it": {
         "demo": "show the bundled pair at work, bare and aligned",
+        "chat": "talk with a model behind an aligner",
     },
     "Make an aligner": {
         "annotate": "make correction data with a teacher",
@@ -66,7 +67,7 @@ class Program(click.Group):
 def _show_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001  # click's
     if not value:
         return
-    from stream_aligner_lc.commands.extras import version  # noqa: PLC0415  # takes as long as the rest
+    from stream_aligner_lc.extras import version  # noqa: PLC0415  # takes as long as the rest
 
     click.echo(f"{_NAME} {version()}")
     context.exit()
@@ -109,12 +110,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failed(message: str) -> int:
-    click.echo(f"{_NAME}: {message}", err=True)
+    click.echo(f"{_NAME}: {' '.join(message.split())}", err=True)
     return 1
 
 
 def _missing(error: ModuleNotFoundError) -> ConfigurationError:
-    from stream_aligner_lc.commands.extras import extra_of  # noqa: PLC0415
+    from stream_aligner_lc.extras import extra_of  # noqa: PLC0415
 
     extra = extra_of(error.name or "")
     if extra is None:

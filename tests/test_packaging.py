@@ -20,7 +20,7 @@ README = (ROOT / "README.md").read_text()
 
 # Low imports nothing high. A module may import from its own layer and from those above it in this list.
 LAYERS = [
-    {"errors", "fingerprints", "limits", "segmentation", "answers", "civility"},
+    {"errors", "extras", "fingerprints", "limits", "segmentation", "answers", "civility"},
     {"corrections", "prompts", "options", "rows"},
     {"content", "continuation", "faults", "local", "retries"},
     {"conversion", "named", "remote"},
@@ -42,7 +42,7 @@ LAYERS = [
     {"evaluation"},
     {"report"},
     {"sums"},
-    {"demo"},
+    {"demo", "conversation"},
     {"commands"},
     {"cli"},
     {"__main__"},
