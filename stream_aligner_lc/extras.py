@@ -18,7 +18,7 @@ def version() -> str:
 
 
 def extras() -> dict[str, list[str]]:
-    """Return the packages that each extra asks for beside other extras; the core's are under the empty name."""
+    """Return the packages that each extra but `all` asks for; those of the core are under the empty name."""
     try:
         stated = [Requirement(each) for each in metadata.requires(PACKAGE) or []]
         names = metadata.metadata(PACKAGE).get_all("Provides-Extra") or []
@@ -27,13 +27,14 @@ def extras() -> dict[str, list[str]]:
     own = [each for each in stated if each.name != PACKAGE]
     core = {each.name for each in own if _is_asked_for(each, "")}
     found = {name: [each.name for each in own if each.name not in core and _is_asked_for(each, name)] for name in names}
-    return {"": sorted(core)} | {name: packages for name, packages in found.items() if packages}
+    return {"": sorted(core)} | {name: packages for name, packages in found.items() if packages and name != "all"}
 
 
 def extra_of(module: str) -> str | None:
-    """Return the extra that brings a module, or None if none does."""
+    """Return the smallest extra that brings a module, or None if none does."""
     package = module.partition(".")[0].replace("_", "-")
-    return next((name for name, packages in extras().items() if name and package in packages), None)
+    bringing = {name: len(packages) for name, packages in extras().items() if name and package in packages}
+    return min(bringing, key=bringing.__getitem__, default=None)
 
 
 def _is_asked_for(requirement: Requirement, extra: str) -> bool:

@@ -42,7 +42,7 @@ LAYERS = [
     {"evaluation"},
     {"report"},
     {"sums"},
-    {"demo", "conversation"},
+    {"demo", "conversation", "probing"},
     {"commands"},
     {"cli"},
     {"__main__"},
