@@ -31,7 +31,8 @@ _COMMANDS = {
     "Know that it helps": {
         "evaluate": "measure whether an aligner makes replies better",
         "report": "show an evaluation, or a log, as one HTML page",
-        "doctor": "say what is installed, which models serve, and whether an upstream can go on",
+        "bench": "measure what the loop costs on this machine",
+        "doctor": "say what is here, and how an upstream goes on",
     },
 }
 _SHORT_HELP = {name: text for commands in _COMMANDS.values() for name, text in commands.items()}

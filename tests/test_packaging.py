@@ -42,7 +42,7 @@ LAYERS = [
     {"evaluation"},
     {"report"},
     {"sums"},
-    {"demo", "conversation", "probing"},
+    {"demo", "conversation", "probing", "timing"},
     {"commands"},
     {"cli"},
     {"__main__"},

@@ -96,8 +96,8 @@ def told_briefly(name: str) -> Iterator[None]:
         warnings.showwarning = show  # type: ignore[assignment]  # the place in a file is of no use here
         try:
             yield
-        except (StreamAlignerError, ModuleNotFoundError):
-            raise
+        except (StreamAlignerError, ModuleNotFoundError, BrokenPipeError):
+            raise  # the last one: whoever read our own output has gone
         except Exception as fault:
             if status_of(fault) is None and not is_transient(fault):
                 raise

@@ -133,6 +133,35 @@ def test_a_reply_that_was_stopped_stays_as_far_as_it_was_released():
     assert [message.text for message in conversation.messages] == ["How?", "It is fine. So it is."]
 
 
+class Terminal(io.StringIO):
+    """Somebody who types lines, None for Ctrl-C at the prompt, and leaves with Ctrl-D."""
+
+    def __init__(self, *lines):
+        self.lines = [*lines]
+
+    def isatty(self):
+        return True
+
+    def type(self, _prompt):
+        if not self.lines:
+            raise EOFError
+        return self.lines.pop(0)
+
+
+def test_ctrl_c_stops_the_reply_and_not_the_program(chat, capsys, monkeypatch):
+    terminal = Terminal("What?", "", "Stop?", "Broken?", "Why?")
+    monkeypatch.setattr(sys, "stdin", terminal)
+    monkeypatch.setattr("builtins.input", terminal.type)
+    upstream = Upstream({"Stop?": KeyboardInterrupt(), "Broken?": StatusError(401, "No key.")})
+    assert chat("--plain", upstream=upstream) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "It is good. It is fine.\nIt is good. It is fine.\n\n"
+    assert "stream-aligner: stopped." in shown.err
+    assert "No key." in shown.err
+    asked = [message.text for message in upstream.prompts[-1] if message.type == "human"]
+    assert asked == ["What?", "Why?"]
+
+
 def test_a_question_is_piped_in_and_the_reply_out():
     done = run("chat", "--plain", input=QUESTION)
     assert done.returncode == 0, done.stderr
