@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
+
 from stream_aligner_lc.commands import answering
-from stream_aligner_lc.commands.arguments import a_model, option, positive, sectioned_command, text_or_file
+from stream_aligner_lc.commands.arguments import option, positive, sectioned_command, text_or_file
 
 
 @sectioned_command("annotate")
 @answering.prompts
 @answering.upstream
 @option(
-    "--teacher", required=True, metavar="NAME", shell_complete=a_model, help="the model that corrects, named likewise"
+    "--teacher",
+    required=True,
+    metavar="NAME",
+    type=click.Path(file_okay=False),
+    help="the model that corrects: provider:model, or a local model's folder",
 )
 @option("--policy", type=text_or_file, metavar="TEXT|@FILE", help="what a sentence must be, if not the built-in one")
 @option("--attempts", type=positive, default=3, metavar="N", help="how often an unusable answer is asked for")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ FLAGS = ("restart", "overwrite", "accept_failures")
 """How work goes on, as both the commands and their functions call it."""
 
 DEMO = "demo"
-"""In place of a model's name: the bundled one."""
+"""In place of a model's name: the bundled one; a folder of that name is `./demo`."""
 
 prompts = click.argument("prompts", nargs=-1, required=True, metavar="PROMPTS...", type=click.Path())
 upstream = option(
@@ -68,6 +70,7 @@ def resuming(*, file: str, rows: str) -> Callable[[Made], Made]:
             metavar=file,
             help="the file to write",
         ),
+        option("--json", "as_json", section=section, is_flag=True, help="print the totals as one JSON object"),
         option("--quiet", section=section, is_flag=True, help="show no progress and no table"),
         option("--restart", section=section, is_flag=True, help="discard what is finished of an earlier start"),
         option("--overwrite", section=section, is_flag=True, help=f"replace {file} if it is there"),
@@ -137,13 +140,22 @@ def run_shown(
     except KeyboardInterrupt:
         interrupted(f"{out}.part")
         raise
-    if not quiet:
+    if options["as_json"]:
+        click.echo(totals_as_json(summary))
+    elif not quiet:
         Console(highlight=False).print(table_of(summary))
     if not summary.written:
         raise StreamAlignerError(
             f"{len(summary.failed)} of {summary.prompts} prompts failed, so '{out}' was not written. The same "
             f"command tries them again and nothing else; with --accept-failures it writes the {rows} without theirs."
         )
+
+
+def totals_as_json(summary: Any) -> str:
+    """Return the fields of a summary, and how many rows there are, as one JSON object."""
+    # `asdict` would count the items of a Counter.
+    totals = {each.name: getattr(summary, each.name) for each in fields(summary)}
+    return json.dumps({"rows": summary.rows, **totals}, default=asdict)
 
 
 def interrupted(kept: str | Path) -> None:

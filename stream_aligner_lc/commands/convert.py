@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from stream_aligner_lc.commands.answering import totals_as_json
 from stream_aligner_lc.commands.arguments import option, sectioned_command
 
 
@@ -25,8 +26,9 @@ from stream_aligner_lc.commands.arguments import option, sectioned_command
     help="what becomes a row: each sentence, or each whole answer",
 )
 @option("--overwrite", is_flag=True, help="replace the file if it is there already")
+@option("--json", "as_json", is_flag=True, help="print the totals as one JSON object")
 @option("--strict", is_flag=True, help="fail at the first broken object instead of skipping it")
-def command(inputs: tuple[str, ...], out: str, **options: Any) -> None:
+def command(inputs: tuple[str, ...], out: str, *, as_json: bool, **options: Any) -> None:
     """Make rows of public data sets.
 
     Rows are question, prefix, last, correction, end and verdict; INPUT is a file (JSON lines, JSON, CSV, Parquet) or a
@@ -45,4 +47,7 @@ def command(inputs: tuple[str, ...], out: str, **options: Any) -> None:
     summary = convert(list(inputs), out, watch=watch, **options)
     if summary.skipped:
         Console(stderr=True, highlight=False).print(skips(summary), soft_wrap=True)
+    if as_json:
+        click.echo(totals_as_json(summary))
+        return
     Console(highlight=False).print(totals(summary))

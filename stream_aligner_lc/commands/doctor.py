@@ -36,6 +36,7 @@ def command(upstream: str | None, question: str | None, *, as_json: bool, **samp
     used.
     """
     from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
 
     from stream_aligner_lc.probing.here import environment  # noqa: PLC0415
     from stream_aligner_lc.probing.screen import advice, environment_table, probe_table  # noqa: PLC0415
@@ -46,7 +47,7 @@ def command(upstream: str | None, question: str | None, *, as_json: bool, **samp
         console.print(environment_table(found))
     probed = None
     if upstream is not None:
-        with pairs.told_briefly(upstream), Console(stderr=True).status(f"Asking {upstream}"):
+        with pairs.told_briefly(upstream), Console(stderr=True).status(escape(f"Asking {upstream}")):
             probed = _probed({**sampling, "upstream": upstream}, question)
     if as_json:
         click.echo(json.dumps(found if probed is None else {**found, "probe": probed.as_dict()}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.markup import escape
 from rich.table import Table
 
 from stream_aligner_lc.timing.measuring import Comparison
@@ -11,7 +12,7 @@ def table_of(comparison: Comparison, *, upstream: str, aligner: str) -> Table:
     """Return bare beside aligned figures, with their ratio."""
     bare, aligned, ratios = comparison.bare, comparison.aligned, comparison.ratios
     of = f"{comparison.questions} question{'s' if comparison.questions != 1 else ''}"
-    table = Table(title=f"{upstream}, bare and aligned by {aligner}: {of}", title_justify="left")
+    table = Table(title=escape(f"{upstream}, bare and aligned by {aligner}: {of}"), title_justify="left")
     table.add_column("")
     for heading in ("bare", "aligned", "ratio"):
         table.add_column(heading, justify="right")

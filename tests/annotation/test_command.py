@@ -1,6 +1,7 @@
 """The command: its arguments, what it shows, and its exit."""
 
 import io
+import json
 import re
 
 import pytest
@@ -41,6 +42,16 @@ def test_it_writes_the_rows_and_shows_the_totals(place, run, capsys):
     assert {"prompts 2", "rows 4", "accepted 2 (50%)", "replaced 2 (50%)", "removed 0 (0%)"} <= set(cells)
     assert any(cell.startswith("tokens of the teacher") for cell in cells)
     assert shown.err == ""
+
+
+def test_json_is_the_totals_as_one_object(place, run, capsys):
+    place.ask("What?", "Why?")
+    assert run("--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["rows"] == 4
+    assert told["verdicts"] == {"replaced": 2, "accepted": 2}
+    assert told["upstream"]["output"] > 0
+    assert told["written"] is True
 
 
 def test_quiet_shows_nothing(place, run, capsys):

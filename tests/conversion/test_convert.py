@@ -195,6 +195,14 @@ def test_the_command_makes_whole_answers(source, out, capsys):
     assert "1-1" not in capsys.readouterr().out
 
 
+def test_the_totals_are_one_json_object_for_a_script(source, out, capsys):
+    assert run(source([ONE, {**ONE, "last": 5}]), "--out", out, "--json") == 0
+    shown = capsys.readouterr()
+    told = json.loads(shown.out)
+    assert (told["rows"], told["objects"], told["skipped"]) == (1, 1, 1)
+    assert told["verdicts"] == {"replaced": 1}
+
+
 @pytest.mark.parametrize(
     "arguments", [["a.json"], ["--out", "b.jsonl"], ["a.json", "--out", "b.jsonl", "--format", "alpaca"]]
 )
