@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 VLLM := .venv-vllm
 STAMP := $(VENV)/.installed
+WHEEL := build/wheel
+TESTS ?= tests
 
-.PHONY: demo test test-vllm check audit format bench soak pair experiments clean
+.PHONY: demo test test-vllm check audit format bench soak pair experiments dist test-wheel clean
 
 demo: $(STAMP)  ## Two small models on sums: one makes mistakes, the other corrects them as they are said.
 	$(BIN)/python -m stream_aligner_lc demo
@@ -42,6 +44,24 @@ pair: $(STAMP)  ## Train the two small models anew, by the commands of the packa
 
 experiments: $(STAMP)  ## What the loop is worth on the bundled task, anew: docs/experiments (two hours and a half on 2 cores).
 	$(BIN)/python examples/sums/experiments.py build/experiments
+
+dist: $(STAMP)  ## The wheel and the sdist, as an index would take them.
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/twine check --strict dist/*
+
+# The tests come from the sdist, with its package taken away: what they import is the wheel's, or is missing.
+test-wheel: dist  ## All tests on the built wheel in a fresh environment: as long as `make test`, and its installation. TESTS=... for a part.
+	rm -rf $(WHEEL)
+	mkdir -p $(WHEEL)/source
+	tar -xzf dist/*.tar.gz -C $(WHEEL)/source --strip-components 1
+	rm -r $(WHEEL)/source/stream_aligner_lc
+	$(PYTHON) -m venv $(WHEEL)/venv
+	$(WHEEL)/venv/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(WHEEL)/venv/bin/python -m pip install --quiet -c constraints.txt dist/*.whl
+	$(WHEEL)/venv/bin/python $(WHEEL)/source/tests/wheel/installed.py
+	$(WHEEL)/venv/bin/python -m pip install --quiet -c constraints.txt --group $(WHEEL)/source/pyproject.toml:test
+	cd $(WHEEL)/source && ../venv/bin/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -15,7 +15,7 @@ from stream_aligner_lc.testing import ScriptedChatModel
 from tests.continuation.loopback import LoopbackProvider
 
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "stream_aligner_lc"
+PACKAGE = Path(stream_aligner_lc.__file__).parent
 README = (ROOT / "README.md").read_text()
 
 # Low imports nothing high. A module may import from its own layer and from those above it in this list.

@@ -111,7 +111,7 @@ class Frame:
 
     def _rendered(self, messages: Sequence[Mapping[str, str]], *, add_generation_prompt: bool) -> str:
         # What a template raises is Jinja's own class or the tokenizer's ValueError; both say it in words.
-        from jinja2.exceptions import TemplateError  # noqa: PLC0415  # comes with transformers
+        from jinja2.exceptions import TemplateError  # noqa: PLC0415  # an extra
 
         try:
             rendered: str = self._tokenizer.apply_chat_template(
