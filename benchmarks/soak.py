@@ -1,4 +1,4 @@
-"""The soak: thousands of replies out of seeds, killed processes, crowds, and a very long reply.
+"""The soak: thousands of replies out of seeds, killed processes, crowds, and replies that are very long or never end.
 
     python -m benchmarks.soak [--scenarios 10000] [--kills 1000] [--replies 2000] [--sentences 20000] [--seed 0]
 
@@ -8,32 +8,20 @@ Prints a table in Markdown, and every finding with the seed that brings it back.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import logging
 import os
-import statistics
 import sys
-import time
-import tracemalloc
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
-from stream_aligner_lc import AcceptAligner, Aligner, Correction, StreamAlignedChat
-from stream_aligner_lc.testing import ScriptedChatModel
+from benchmarks.crowds import crowd
+from benchmarks.lengths import Row, bounds, long_reply
 from tests.durable.killing import kills
 from tests.soak.running import no_waiting, run, shown
 from tests.soak.scripts import KINDS, scenario
-
-Row = tuple[str, str, str]
-
-# What a sentence may cost late in a reply beside early ones, and hold on to beside what LangChain does.
-MOST_RATIO, MOST_KB_A_SENTENCE = 4.0, 8.0
-_THOUSAND = 1000
 
 
 def main() -> int:
@@ -53,6 +41,7 @@ def main() -> int:
         (options.kills, lambda count: kill(count, options.seed)),
         (options.replies, crowd),
         (options.sentences, long_reply),
+        (1, bounds),
     )
     for count, part in parts:
         if count:
@@ -88,133 +77,6 @@ def kill(count: int, seed: int) -> tuple[list[Row], list[str]]:
     """Kill so many processes that write a reply with a checkpointer."""
     findings = kills(count, seed)
     return [("processes killed, replies resumed", f"{count}", f"{len(findings)} findings")], findings
-
-
-class Held(Aligner):
-    """Judge nothing before it is let go."""
-
-    def __init__(self) -> None:
-        self.let_go = asyncio.Event()
-        self.waiting = 0
-
-    def invoke(self, input: Any, config: Any = None, **kwargs: Any) -> Correction:
-        """Accept the draft: nobody asks in another colour here."""
-        return Correction(input.text)
-
-    async def ainvoke(self, input: Any, config: Any = None, **kwargs: Any) -> Correction:
-        """Wait, and accept the draft."""
-        self.waiting += 1
-        await self.let_go.wait()
-        return Correction(input.text)
-
-
-def crowd(count: int) -> tuple[list[Row], list[str]]:
-    """Measure what replies cost that wait for their aligner, and how late an event loop is that serves them."""
-    kilobytes, wrong = asyncio.run(_waiting(count))
-    lags = asyncio.run(_lags(min(count, 100)))
-    findings = [f"{wrong} of {count} replies at once came to another text."] if wrong else []
-    late = statistics.quantiles(lags, n=100)[-1] * 1000
-    return [
-        ("replies that wait at once: memory of each, kB", f"{count}", f"{kilobytes:.1f}"),
-        ("event-loop lag while an aligner works, p99, ms", f"{len(lags)}", f"{late:.1f}"),
-    ], findings
-
-
-async def _waiting(count: int) -> tuple[float, int]:
-    text, aligner = "One is here. Two is here. Three is here.", Held()
-    chat = StreamAlignedChat(ScriptedChatModel(text), aligner)
-    await _first_of(chat, aligner)
-    gc.collect()
-    tracemalloc.start()
-    before, _ = tracemalloc.get_traced_memory()
-    tasks = [asyncio.create_task(chat.ainvoke(f"Story {number}.")) for number in range(count)]
-    while aligner.waiting < count:  # noqa: ASYNC110  # there are as many events as replies
-        await asyncio.sleep(0.01)
-    gc.collect()
-    held, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    aligner.let_go.set()
-    replies = await asyncio.gather(*tasks)
-    return (held - before) / count / 1024, sum(reply.text != text for reply in replies)
-
-
-async def _first_of(chat: StreamAlignedChat, aligner: Held) -> None:
-    # What is made once, with the first reply, is no reply's memory.
-    aligner.let_go.set()
-    await chat.ainvoke("Story.")
-    aligner.let_go.clear()
-    aligner.waiting = 0
-
-
-async def _lags(count: int) -> list[float]:
-    def busy(draft: Any) -> str:
-        until = time.thread_time() + 0.005
-        while time.thread_time() < until:
-            pass
-        return str(draft.text)
-
-    chat = StreamAlignedChat(ScriptedChatModel("One is here. Two is here. Three is here."), busy)
-    replies = asyncio.gather(*(chat.ainvoke(f"Story {number}.") for number in range(count)))
-    lags = [0.0, 0.0]
-    while not replies.done():
-        began = time.perf_counter()
-        await asyncio.sleep(0.001)
-        lags.append(max(time.perf_counter() - began - 0.001, 0.0))
-    await replies
-    return lags
-
-
-def long_reply(count: int) -> tuple[list[Row], list[str]]:
-    """Write one very long reply, and compare its end with its beginning."""
-    size = min(_THOUSAND, count // 2)
-    times = list(_cpu(count, size))
-    fewer = max(count // 5, 4)
-    # LangChain keeps every chunk of a stream until it ends, so the bare model grows as well.
-    bare, ours = (_growth(model, fewer) for model in (_storyteller(fewer), _aligned(fewer)))
-    ratio = times[-1] / times[0]
-    findings = [f"The last {size} sentences cost {ratio:.1f} times the first."] if ratio > MOST_RATIO else []
-    if ours - bare > MOST_KB_A_SENTENCE:
-        findings.append(
-            f"A long reply holds {ours - bare:.1f} kB more than the bare model's for each of its sentences."
-        )
-    return [
-        (f"one reply: CPU of its last {size} sentences beside its first", f"{count}", f"{ratio:.2f}"),
-        ("one reply: memory for each sentence more, kB (the bare model's)", f"{fewer}", f"{ours:.1f} ({bare:.1f})"),
-    ], findings
-
-
-def _growth(model: Any, sentences: int) -> float:
-    # Not at the ends, where what a reply takes to begin and to end shows more than its length.
-    tracemalloc.start()
-    held, written = [], 0
-    for chunk in model.stream("Go on."):
-        before, written = written, written + chunk.text.count(".")
-        if any(before < mark <= written for mark in (sentences // 4, sentences * 3 // 4)):
-            gc.collect()
-            held.append(tracemalloc.get_traced_memory()[0])
-    tracemalloc.stop()
-    return (held[-1] - held[0]) / 1024 / (sentences * 3 // 4 - sentences // 4)
-
-
-def _cpu(count: int, size: int) -> Iterator[float]:
-    began = time.process_time()
-    for number, _chunk in enumerate(tqdm(_chunks(count), total=count, unit="sentence", disable=None), 1):
-        if number % size == 0:
-            now = time.process_time()
-            yield now - began
-            began = now
-
-
-def _storyteller(count: int) -> ScriptedChatModel:
-    return ScriptedChatModel(" ".join(f"Sentence number {number} of a long story is here." for number in range(count)))
-
-
-def _aligned(count: int) -> StreamAlignedChat:
-    return StreamAlignedChat(_storyteller(count), AcceptAligner())
-
-
-def _chunks(count: int) -> Iterator[Any]:
-    yield from (chunk for chunk in _aligned(count).stream("Go on.") if chunk.text)
 
 
 def _sockets() -> int:

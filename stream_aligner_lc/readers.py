@@ -79,6 +79,11 @@ class ThreadReader:
         self._lead.settled(count)
         self._wake()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the stream is closed."""
+        return not self._thread.is_alive()
+
     def close(self) -> None:
         """Have the stream closed, which its thread does with the next chunk."""
         self._is_closed = True
@@ -194,6 +199,11 @@ class TaskReader:
         """Say that so many sentences have their verdict."""
         self._lead.settled(count)
         self._wake()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the stream is closed."""
+        return self._task.done()
 
     def close(self) -> None:
         """Have the stream closed, which its task does as soon as it runs, at the latest with the next chunk."""

@@ -255,6 +255,8 @@ class Upstream:
 
     def _taken(self, pieces: list[Piece]) -> list[Piece]:
         pieces, self._log = self._log + pieces, []
+        # A stream that is closed keeps all that it said, and a reply may restart often.
+        self._left = [reader for reader in self._left if not reader.is_over]
         self._ended = self._ended or any(piece["type"] == "end" and piece["natural"] for piece in pieces)
         self._received = self._received or any(piece["type"] != "opened" for piece in pieces)
         if cut := sum(piece["overlap"] for piece in pieces if piece["type"] == "end"):

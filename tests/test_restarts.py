@@ -1,5 +1,6 @@
 """Promise 3: a replacement restarts the upstream from exactly the released text, and nothing else does."""
 
+import gc
 import threading
 
 import pytest
@@ -9,6 +10,7 @@ from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 
 from stream_aligner_lc import Correction, StreamAlignedChat, UpstreamError
+from stream_aligner_lc.intake import Intake
 from stream_aligner_lc.segmentation import segment
 from stream_aligner_lc.testing import AcceptAligner, ReplaceAligner, ScriptedAligner, ScriptedChatModel
 
@@ -254,3 +256,21 @@ def test_waiting_drafts_are_handed_over_together_to_an_aligner_that_takes_many(c
     flat = [draft for batch in aligner.batches for draft in batch]
     assert [draft for _, draft in flat] == sentences
     assert all(prefix == " ".join(sentences[:n]) for n, (prefix, _) in enumerate(flat))
+
+
+def test_a_reply_keeps_nothing_of_the_streams_that_it_has_left(collect):
+    def live():
+        gc.collect()
+        return sum(isinstance(each, Intake) for each in gc.get_objects())
+
+    before, seen = live(), []
+    upstream = ScriptedChatModel(" ".join(f"Bad sentence number {number} is here." for number in range(12)))
+
+    def correct(draft):
+        seen.append(live() - before)
+        return draft.text.replace("Bad", "Good")
+
+    collect(StreamAlignedChat(upstream, correct), "Go on.")
+    assert len(upstream.calls) == 13
+    # The open one, and the one that was left last.
+    assert max(seen) <= 2

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import cache
 
 from stream_aligner_lc.segmentation.characters import is_alphabetic
 from stream_aligner_lc.segmentation.tables import CAPITAL_NOUNS, ORDINALS, OWN, SHARED, Abbreviation, Table
@@ -28,13 +29,19 @@ class Word(Enum):
     CAPITALS = auto()  # two of them, as in "EE. UU."
 
 
+@cache
+def _table(base: str) -> Table:
+    # Every segmenter reads it, and there are several for each reply.
+    own = OWN.get({"nb": "da", "nn": "da", "no": "da"}.get(base, base), {}) | OWN.get(base, {})
+    return {**SHARED, **own}
+
+
 class Lexicon:
     """The abbreviations of a language, and the callers' oracle for those no table holds."""
 
     def __init__(self, lang: str | None, oracle: Callable[[str], bool] | None = None) -> None:
         base = lang.replace("_", "-").split("-")[0].lower() if lang else ""
-        own = OWN.get({"nb": "da", "nn": "da", "no": "da"}.get(base, base), {}) | OWN.get(base, {})
-        self._table: Table = {**SHARED, **own}
+        self._table = _table(base)
         self._oracle = oracle
         self.has_ordinals = base in ORDINALS
         self.has_capital_nouns = base in CAPITAL_NOUNS
