@@ -124,7 +124,7 @@ class StreamAlignedChat(BaseChatModel):
     stop: SkipValidation[list[str] | str | None] = None
     max_retries: int | None = None
     api_key: SkipValidation[Any] = Field(default=None, exclude=True, repr=False)
-    """For upstreams that take one with each call; traces of a call show its arguments, so pass a `SecretStr`."""
+    """For upstreams that take one with each call. They are given it as a `SecretStr`, because traces show arguments."""
     streaming: bool = True
     """False makes `stream` answer with one chunk, as for every chat model."""
 

@@ -90,9 +90,10 @@ class Correction:
             )
         if isinstance(text, str):
             return cls(str(text), tokens=tokens_of(answer))
+        kind = type(answer).__name__ + (f" of {type(answer.text).__name__}" if isinstance(answer, cls) else "")
         raise AlignerError(
-            f"An aligner must answer with a str, a message or a Correction, got {answer!r} "
-            f"({type(answer).__name__}). Return the draft's own text to accept it, '' to remove it."
+            f"An aligner must answer with a str, a message or a Correction, got {kind}. "
+            "Return the draft's own text to accept it, '' to remove it."
         )
 
 
@@ -154,11 +155,16 @@ def _usable(draft: Draft, answer: object) -> Correction | Exception:
     )
 
 
+def _in_full(fault: Exception) -> str:
+    # For records, which hold the draft itself: an `AlignerError` leaves the words of its cause out.
+    return repr(fault.__cause__ or fault)
+
+
 def _failed(draft: Draft, fault: Exception, policy: OnAlignerError) -> Decision:
     if policy == "keep":
-        return Decision("kept", draft.text, error=repr(fault))
+        return Decision("kept", draft.text, error=_in_full(fault))
     if policy == "stop":
-        return Decision("removed", "", "aligner_error", repr(fault))
+        return Decision("removed", "", "aligner_error", _in_full(fault))
     if isinstance(fault, AlignerError):
         fault.released, fault.draft = draft.prefix, draft.text
     raise fault

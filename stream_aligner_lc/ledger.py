@@ -205,7 +205,7 @@ class Ledger:
             before = self._space_before(piece)
             progress["around"] = [before, piece["trail"]]
             progress["held"] = _stronger(before, piece["trail"], start=not self.text)
-            progress["joining"] = False
+            progress["left"] = None
         progress["index"] += 1
         if progress["finish"] is None and decision.finish:
             progress["finish"] = decision.finish
@@ -263,11 +263,13 @@ class Ledger:
     def _opened(self) -> None:
         progress = self.progress
         progress["calls"] += 1
-        progress["joining"] = progress["opening"] = bool(self._before or self._new)
+        progress["opening"] = bool(self._before or self._new)
         progress["repeated"] = 0
         progress["around"] = None
-        if not progress["joining"]:
-            progress["held"] = ""
+        # How much of the whitespace behind the last sentence was read before its stream was closed is chance, so it
+        # may stand before a sentence, and never at the end of the reply.
+        progress["left"] = (progress["held"] or progress["left"] or "") if progress["opening"] else None
+        progress["held"] = ""
 
     def _needs_verdict(self, piece: DraftPiece, ahead: int = 0) -> bool:
         options = self._terms.options
@@ -327,7 +329,7 @@ class Ledger:
     def _pass_on(self) -> None:
         while self._waiting and self.progress["finish"] is None:
             piece = self._waiting[0]
-            if piece["type"] == "space" and self.progress["joining"] and len(self._waiting) == 1:
+            if piece["type"] == "space" and self.progress["left"] is not None and len(self._waiting) == 1:
                 # It may be the continuation's own leading whitespace, which wins over the held.
                 return
             if piece["type"] == "draft":
@@ -358,8 +360,7 @@ class Ledger:
 
     def _hold(self, space: str) -> None:
         progress = self.progress
-        # After a restart the continuation's own whitespace wins over what was held.
-        progress["held"] = space if progress["joining"] else self._held_with(space)
+        progress["held"] = self._held_with(space)
         if progress["around"]:
             before, after = progress["around"]
             progress["around"] = [before, after + space]
@@ -377,14 +378,14 @@ class Ledger:
 
     def _space_before(self, piece: DraftPiece) -> str:
         progress = self.progress
-        if progress["joining"]:
-            return join(self.text, progress["held"], piece["lead"], piece["text"])
+        if progress["left"] is not None:
+            return join(self.text, progress["held"] or progress["left"], piece["lead"], piece["text"])
         return self._held_with(piece["lead"])
 
     def _release(self, piece: DraftPiece, text: str, *, as_written: bool) -> None:
         progress = self.progress
         whole = self._until_stop(self._space_before(piece) + text)
-        progress["joining"] = False
+        progress["left"] = None
         progress["around"] = None
         progress["held"] = piece["trail"]
         progress["tokens"] += piece["tokens"] if as_written else scaled_tokens(piece["tokens"], piece["text"], text)
@@ -462,8 +463,7 @@ class Ledger:
         progress["metadata"] = piece["metadata"]
         progress["finish"] = ""
         # Whitespace is the reply's own end only where nothing else should have followed it.
-        is_between = progress["joining"] and not progress["asked_again"]
-        if progress["held"] and not (is_between or progress["removed_in_a_row"] or progress["drain"]):
+        if progress["held"] and not (progress["removed_in_a_row"] or progress["drain"]):
             self._let_out(progress["held"], progress["block"], {})
 
     def _note_verdict(

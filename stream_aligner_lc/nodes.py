@@ -333,8 +333,10 @@ def _as_aligner_error(fault: BaseException, draft: Draft) -> AlignerError:
     if isinstance(fault, AlignerError):
         return fault
     error = AlignerError(
-        f"The aligner failed on sentence {draft.index}: {fault!r}. Choose on_aligner_error='keep' to show the draft in "
-        "such a case, or 'stop' to end the reply.",
+        # In its own words an aligner may quote what it was given.
+        f"The aligner failed on sentence {draft.index} with {type(fault).__name__}; what that says is the "
+        "`__cause__` of this error. Choose on_aligner_error='keep' to show the draft in such a case, or 'stop' to end "
+        "the reply.",
         released=draft.prefix,
         draft=draft.text,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
+from pydantic import SecretStr
 
 from stream_aligner_lc.accounts import Terms
 from stream_aligner_lc.aligners import Aligner, as_aligner
@@ -138,6 +139,8 @@ def _handlers(observers: Any) -> tuple[BaseCallbackHandler, ...]:
 
 def _forwarded(llm: UpstreamModel, options: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: options[name] for name in FORWARDED if name != "stop" and options.get(name) is not None}
+    if isinstance(key := given.get("api_key"), str):
+        given["api_key"] = SecretStr(key)  # traces show the arguments of a call
     for name in ("max_retries", "api_key"):
         if name in given and declares(llm, name):
             # The client exists already, and refuses them in a call.

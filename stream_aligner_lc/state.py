@@ -119,8 +119,8 @@ class Progress(TypedDict):
     """Whether a restarted upstream goes on or starts over is still to be seen."""
     repeated: int
     """How many sentences it has repeated so far."""
-    joining: bool
-    """The next core is the first after a restart, and the whitespace before it has to be found."""
+    left: str | None
+    """Whitespace that was held when the last stream was left, until the first core of the next is released."""
     replaced: str | None
     """Fingerprint of the draft whose replacement caused the last restart."""
     echoes: int
@@ -251,7 +251,7 @@ def new_progress(messages: Sequence[BaseMessage]) -> Progress:
         in_review=False,
         opening=False,
         repeated=0,
-        joining=False,
+        left=None,
         replaced=None,
         echoes=0,
         drain=False,

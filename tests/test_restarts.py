@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.outputs import ChatGenerationChunk
 
 from stream_aligner_lc import Correction, StreamAlignedChat, UpstreamError
 from stream_aligner_lc.intake import Intake
@@ -274,3 +275,32 @@ def test_a_reply_keeps_nothing_of_the_streams_that_it_has_left(collect):
     assert len(upstream.calls) == 13
     # The open one, and the one that was left last.
     assert max(seen) <= 2
+
+
+@pytest.mark.parametrize("told", ["", "\n"], ids=["nothing", "a line break"])
+@pytest.mark.parametrize("is_read", [True, False], ids=["read before the verdict", "not yet read"])
+def test_the_whitespace_at_the_end_is_that_of_the_last_call_whatever_was_read_of_the_one_before(collect, is_read, told):
+    read = threading.Event()
+
+    class Upstream(ScriptedChatModel):
+        def _chunks(self, call):
+            if call is not self.calls[0]:
+                yield from super()._chunks(call)
+                return
+            yield ChatGenerationChunk(message=AIMessageChunk("One is here. Two is bad. "))
+            if is_read:
+                yield ChatGenerationChunk(message=AIMessageChunk(" \n\n"))
+                yield self._last(call, "stop")
+                read.set()
+            else:
+                yield ChatGenerationChunk(message=AIMessageChunk("Three"))
+                yield ChatGenerationChunk(message=AIMessageChunk(" is here."))
+
+    def correct(draft):
+        if is_read:
+            assert read.wait(60)
+        return draft.text.replace("bad", "good")
+
+    upstream = Upstream([None, told])
+    assert text_of(collect(StreamAlignedChat(upstream, correct), "Go on.")) == f"One is here. Two is good.{told}"
+    assert len(upstream.calls) == 2

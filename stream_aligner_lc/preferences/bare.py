@@ -61,8 +61,8 @@ def written_with(piece: DraftPiece, ledger: Ledger) -> Written:
     """Return where the upstream stands with the draft that waits for its verdict."""
     progress, text = ledger.progress, ledger.text
     space = progress["held"] + piece["lead"]
-    if progress["joining"]:
-        space = join(text, progress["held"], piece["lead"], piece["text"])
+    if progress["left"] is not None:
+        space = join(text, progress["held"] or progress["left"], piece["lead"], piece["text"])
     left = ledger.tokens_left
     return Written(
         written=text + space + piece["text"],

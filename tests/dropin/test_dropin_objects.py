@@ -16,6 +16,7 @@ from langchain_openai import ChatOpenAI
 
 from stream_aligner_lc import AlignerError, ConfigurationError, StreamAlignedChat
 from stream_aligner_lc.testing import AcceptAligner, ReplaceAligner, ScriptedChatModel
+from tests.leaks.probes import Listener
 
 TEXT = "The sky is green. It rains."
 ALIGNED = "The sky is blue. It rains."
@@ -71,6 +72,16 @@ def test_a_key_given_to_the_wrapper_is_in_no_trace(invoke):
     invoke(aligned(api_key="sk-outer"), "Go on.", {"callbacks": [tracer]})
     assert tracer.seen
     assert "sk-outer" not in "".join(tracer.seen)
+
+
+def test_a_key_given_to_the_wrapper_is_in_no_run_that_an_observer_is_told_of(invoke):
+    listener = Listener()
+    model = aligned(api_key="sk-outer", observers=[listener])
+    invoke(model, "Go on.", {"callbacks": [listener]})
+    started = listener.named("on_chat_model_start")
+    assert len(started) > 1  # the upstream's runs, too
+    assert not any("sk-outer" in repr(each) for each in listener.noted)
+    assert model.llm.calls[0].kwargs["api_key"].get_secret_value() == "sk-outer"
 
 
 def test_asdict_names_the_parts():
