@@ -198,10 +198,10 @@ class Ledger:
         progress = self.progress
         breaker = note_answer(progress, self._terms.options, failed=decision.error is not None)
         self._note_verdict(piece, decision, answer, seconds=seconds, aligning=aligning, breaker=breaker)
-        progress["removed_in_a_row"] = progress["removed_in_a_row"] + 1 if decision.verdict == "removed" else 0
         if decision.text:
             self._release(piece, decision.text, as_written=decision.verdict in ("accepted", "kept"))
         else:
+            progress["removed_in_a_row"] += 1
             before = self._space_before(piece)
             progress["around"] = [before, piece["trail"]]
             progress["held"] = _stronger(before, piece["trail"], start=not self.text)
@@ -255,7 +255,8 @@ class Ledger:
     def _next_drafts(self) -> list[DraftPiece]:
         drafts: list[DraftPiece] = []
         for piece in self._waiting:
-            if piece["type"] != "draft" or not self._needs_verdict(piece, len(drafts)):
+            ahead = len(drafts)
+            if piece["type"] != "draft" or not self._needs_verdict(piece, ahead) or self._is_enough(ahead):
                 break
             drafts.append(piece)
         return drafts
@@ -372,9 +373,9 @@ class Ledger:
         before, after = self.progress["around"]
         return _stronger(before, after + space, start=not self.text)
 
-    def _is_enough(self) -> bool:
+    def _is_enough(self, ahead: int = 0) -> bool:
         limit = self._terms.options.max_sentences
-        return limit is not None and self.progress["index"] >= limit
+        return limit is not None and self.progress["index"] + ahead >= limit
 
     def _space_before(self, piece: DraftPiece) -> str:
         progress = self.progress
@@ -387,6 +388,7 @@ class Ledger:
         whole = self._until_stop(self._space_before(piece) + text)
         progress["left"] = None
         progress["around"] = None
+        progress["removed_in_a_row"] = 0
         progress["held"] = piece["trail"]
         progress["tokens"] += piece["tokens"] if as_written else scaled_tokens(piece["tokens"], piece["text"], text)
         if whole:

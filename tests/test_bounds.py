@@ -4,7 +4,7 @@ import pytest
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from stream_aligner_lc import UpstreamError
+from stream_aligner_lc import Correction, UpstreamError
 from stream_aligner_lc.testing import AcceptAligner, ReplaceAligner, ScriptedChatModel
 
 
@@ -41,6 +41,21 @@ def test_an_upstream_that_never_ends_and_ignores_max_tokens_stops_there(reply):
     assert message.response_metadata["finish_reason"] == "length"
     assert len(upstream.calls) == 1
     assert all(call.is_closed for call in upstream.calls)
+
+
+class Joint(AcceptAligner):
+    """Answer all drafts that wait, at once."""
+
+    def correct_many(self, drafts):
+        return [Correction(draft.text) for draft in drafts]
+
+
+def test_an_aligner_of_all_that_waits_is_given_no_more_than_max_sentences(reply):
+    message = reply(
+        ScriptedChatModel("One is here. Two is here. Three is here.", chunking=400), Joint(), max_sentences=2
+    )
+    assert message.text == "One is here. Two is here."
+    assert message.response_metadata["finish_reason"] == "length"
 
 
 def test_text_without_a_full_stop_is_cut_and_released_piece_by_piece(reply):

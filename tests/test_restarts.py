@@ -277,6 +277,12 @@ def test_a_reply_keeps_nothing_of_the_streams_that_it_has_left(collect):
     assert max(seen) <= 2
 
 
+def test_the_whitespace_at_the_end_stays_where_sentences_ran_free_behind_one_that_was_removed(collect):
+    upstream = ScriptedChatModel("One is bad. Two is here.\n")
+    chat = StreamAlignedChat(upstream, ReplaceAligner({"One is bad.": ""}), align_first=1)
+    assert text_of(collect(chat, "Go on.")) == "Two is here.\n"
+
+
 @pytest.mark.parametrize("told", ["", "\n"], ids=["nothing", "a line break"])
 @pytest.mark.parametrize("is_read", [True, False], ids=["read before the verdict", "not yet read"])
 def test_the_whitespace_at_the_end_is_that_of_the_last_call_whatever_was_read_of_the_one_before(collect, is_read, told):

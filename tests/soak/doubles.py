@@ -7,13 +7,14 @@ from itertools import cycle
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 from pydantic import PrivateAttr
 
 from stream_aligner_lc import Aligner, Correction
 from stream_aligner_lc.testing import ScriptedCall, ScriptedChatModel
 from tests.soak.oracle import expected, units
-from tests.soak.scripts import FAILS, Fault
+from tests.soak.scripts import FAILS, TOOL, Fault
 
 _SLOW = 0.001
 _GARBAGE = ("half a \ufffd", 42, "##Your_Revision: again", "on and on. " * 400)
@@ -121,7 +122,7 @@ class World:
                 return rest + "".join(each.raw + each.after for each in self.units[n + 1 :])
         if left:
             self.findings.append(f"the upstream is asked to go on from what nobody said: {left!r}")
-        return ""
+        return after
 
     def answer(self, draft):
         """Return what the aligner says to a draft; an exception is to be raised."""
@@ -134,6 +135,8 @@ class World:
         if draft.prefix != before:
             self.findings.append(f"the draft {draft.text!r} comes with the prefix {draft.prefix!r}")
         self.answered.append(index)
+        if index >= self.scenario.options.get("align_first", len(self.units)):
+            self.findings.append(f"the aligner is given unit {index}, and align_first lets that run free")
         if unit.answer == "raise":
             return RuntimeError("the aligner's own")
         if unit.answer == "garbage":
@@ -176,6 +179,8 @@ class Storyteller(ScriptedChatModel):
             raise ConnectionError("the upstream is gone")
         if kind == "empty":
             return
+        if thought := call.world.scenario.thought:
+            yield ChatGenerationChunk(message=AIMessageChunk("", additional_kwargs={"reasoning_content": thought}))
         for token in _cut(self._text(call), call.world.scenario.chunking):
             if kind == "drop" and len(call.sent) == call.fault.chunks:
                 break
@@ -184,6 +189,8 @@ class Storyteller(ScriptedChatModel):
         if kind == "drop":
             call.failed = True
             raise ConnectionError("the upstream broke off")
+        if call.world.scenario.calls_tool:
+            yield ChatGenerationChunk(message=AIMessageChunk("", tool_call_chunks=[tool_call_chunk(**TOOL)]))
         yield self._last(call, call.world.scenario.finish)
 
     def _text(self, call):

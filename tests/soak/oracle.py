@@ -75,7 +75,11 @@ def expected(scenario: Scenario) -> Expected:
     text = held = ""
     removed = faults = 0
     judged = units(scenario)
+    stops = [options["stop"]] if isinstance(options.get("stop"), str) else options.get("stop", [])
     for n, unit in enumerate(judged):
+        if n == options.get("max_sentences"):
+            found.finish = "length"
+            break
         fails, shown = unit.answer in FAILS, unit.shown
         most = options.get("max_aligner_faults")
         is_open = most is not None and faults >= most
@@ -91,11 +95,16 @@ def expected(scenario: Scenario) -> Expected:
             text, held = text + held + shown, unit.after
         else:
             held = held if not text or held.count("\n") >= unit.after.count("\n") else unit.after
+        ends = [place for stop in stops if (place := text.find(stop)) >= 0]
+        text = text[: min(ends)].rstrip() if ends else text
         found.texts.append(text)
         found.text = text
+        if ends:
+            found.finish = "stop"
+            break
+        removed = 0 if shown else removed + 1
         if unit.is_passed:
             continue
-        removed = 0 if shown else removed + 1
         answer = "accept" if is_open else unit.answer
         if answer == "end":
             found.finish = "stop"
@@ -110,7 +119,7 @@ def expected(scenario: Scenario) -> Expected:
                 break
             found.restarts += 1
     else:
-        found.text += held if not removed and not found.restarts else ""
+        found.text += held if not removed else ""
     return found
 
 

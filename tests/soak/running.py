@@ -14,6 +14,7 @@ from tenacity import wait_none
 from stream_aligner_lc import AlignerError, StreamAlignedChat, UpstreamError, build_graph, retries
 from tests.leaks.probes import AsyncListener, Listener, raw_in
 from tests.soak.doubles import BusyError, Storyteller, Worlds, aligner
+from tests.soak.scripts import SHORT, TOOL
 
 # Whatever takes longer hangs: a scenario takes a few hundredths of a second.
 PATIENCE = 120.0
@@ -128,7 +129,11 @@ def _findings_of_error(world, reading):
 
 
 def _findings_of_end(world, reading):
-    findings, meant, calls = [], world.expected, world.calls
+    metadata, options = reading.items[-1].response_metadata, world.scenario.options
+    finish = metadata.get("finish_reason")
+    if finish == "timeout" and options.get("reply_timeout") == SHORT:
+        return []  # that it is a beginning was seen already
+    findings, meant, calls = _findings_of_the_rest(world, reading), world.expected, world.calls
     if world.served("dead"):
         findings.append("the upstream is gone, and nobody says so")
     is_empty = bool(world.served("empty"))
@@ -141,11 +146,24 @@ def _findings_of_end(world, reading):
         findings.append(f"{len(calls)} calls, {world.restarts} restarts, {world.retries} retries")
     if world.restarts != meant.restarts and not is_empty:
         findings.append(f"{world.restarts} restarts where {meant.restarts} are meant")
-    metadata = reading.items[-1].response_metadata
     if metadata["stream_aligner"]["upstream_calls"] != len(calls):
         findings.append(f"{len(calls)} calls are counted as {metadata['stream_aligner']['upstream_calls']}")
-    if not is_empty and metadata["finish_reason"] != meant.finish:
-        findings.append(f"it ends with {metadata['finish_reason']!r} where {meant.finish!r} is meant")
+    if not is_empty and finish != meant.finish:
+        findings.append(f"it ends with {finish!r} where {meant.finish!r} is meant")
+    return findings
+
+
+def _findings_of_the_rest(world, reading):
+    """Say what is wrong with what is no text: thoughts, and calls of tools."""
+    findings, scenario = [], world.scenario
+    thoughts = [each.additional_kwargs.get("reasoning_content", "") for each in reading.items]
+    is_told = bool(scenario.thought) and scenario.options.get("reasoning") != "drop"
+    if ("".join(thoughts) == "") is is_told and not world.served("empty"):
+        findings.append(f"thoughts: {thoughts!r} are read where {scenario.thought!r} was thought")
+    said = [call["id"] for each in reading.items for call in getattr(each, "tool_call_chunks", None) or each.tool_calls]
+    due = scenario.calls_tool and world.expected.finish == scenario.finish
+    if said != [TOOL["id"]] * due:
+        findings.append(f"tools: the calls {said!r} are read")
     return findings
 
 

@@ -12,6 +12,9 @@ from tests.leaks.probes import REPLACED as MARK
 WORD, INSTEAD = "horse", "mule"
 FAILS = ("raise", "garbage")
 CHANGES = ("replace", "remove", "end")
+THOUGHT, TOOL = "a pondered thought", {"name": "look_up", "args": "{}", "id": "call_1", "index": 0}
+# A time in which some replies are not told, and one in which every reply is.
+SHORT, LONG = 0.02, 300.0
 # A fault that is tried again, at most two in a row: three tries are the default.
 _RETRIED = ("drop", "drop", "busy")
 
@@ -63,6 +66,10 @@ class Scenario:
     colour: str = "sync"
     place: str = "chat"
     """chat, invoke or graph."""
+    thought: str = ""
+    """What the upstream says to itself first, in every call."""
+    calls_tool: bool = False
+    """Whether the upstream calls a tool behind its text."""
     is_heard: bool = False
     """A callback handler of the reader's own listens."""
     leaving: Leaving | None = None
@@ -96,6 +103,8 @@ def scenario(seed, **fixed):
         "colour": rng.choice(("sync", "async")),
         "place": rng.choice(("chat", "chat", "graph", "invoke")),
         "is_heard": rng.random() < 0.3,
+        "thought": THOUGHT if rng.random() < 0.2 else "",
+        "calls_tool": kind == "accepted" and rng.random() < 0.3,
         "faults": _faults(rng, kind),
         **fixed,
     }
@@ -111,7 +120,18 @@ def _options(rng, kind):
         "lookahead": rng.choice((0, 1, 2, 2, 5)),
         "granularity": rng.choice(("sentence",) * 4 + ("paragraph",) * 2 + ("response",)),
     }
+    for name in ("upstream_timeout", "aligner_timeout", "reply_timeout"):
+        if rng.random() < 0.15:
+            options[name] = LONG
+    if rng.random() < 0.5:
+        options["reasoning"] = rng.choice(("pass", "drop"))
+    if kind in ("accepted", "corrected", "bounds") and rng.random() < 0.2:
+        options["align_first"] = rng.randint(0, 8)
+    if kind in ("corrected", "bounds") and rng.random() < 0.15:
+        options["stop"] = rng.choice((INSTEAD, [INSTEAD, "nowhere"], "is about the mule"))
     if kind == "bounds":
+        options["max_sentences"] = rng.choice((None, None, 1, 3, 8))
+        options["reply_timeout"] = rng.choice((None, None, LONG, SHORT))
         options["feedback"] = rng.random() < 0.5
         options["max_restarts"] = rng.choice((0, 1, 2, 64))
     if kind in ("aligner faults", "mixed", "left"):
@@ -156,17 +176,17 @@ def _sentences(rng, parts):
         shape, before = _shape(rng, shape, is_last=is_cut_off and n == number - 1)
         if sentences:
             sentences[-1] = _followed(sentences[-1], before)
-        answer = "accept" if shape == "code" or shape == "table" else rng.choice(changes)
+        is_free = n >= parts["options"].get("align_first", number)
+        answer = "accept" if shape in ("code", "table") or is_free else rng.choice(changes)
         if parts["faults"] and answer == "remove":
             # What is removed is said again after a fault, and eight in a row end a reply.
             changes = [each for each in changes if each != "remove"]
         sentences.append(_sentence(shape, n, parts, answer))
-    if kind == "bounds" and rng.random() < 0.3:
+    if kind == "bounds" and "align_first" not in parts["options"] and rng.random() < 0.3:
         sentences = [_followed(sentences[0], "\n\n")] if sentences[0].answer != "end" and not is_cut_off else []
         sentences += [_followed(_sentence("prose", n, parts, "remove"), " ") for n in range(1, 13)]
         sentences[-1] = _followed(sentences[-1], "")
-    changed = parts["faults"] or any(each.answer not in ("accept", "slow") for each in sentences)
-    return (*sentences[:-1], _followed(sentences[-1], "" if changed or is_cut_off else rng.choice(("", "\n", " \n\n"))))
+    return (*sentences[:-1], _followed(sentences[-1], "" if is_cut_off else rng.choice(("", "", "\n", " \n\n"))))
 
 
 def _changes(rng, kind, options, *, has_faults):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from stream_aligner_lc import ledger, nodes, readers
+from stream_aligner_lc import content, ledger, nodes, readers
 from stream_aligner_lc.corrections import Decision
 from stream_aligner_lc.ledger import Ledger
 from stream_aligner_lc.upstream import Upstream
@@ -89,3 +89,41 @@ def test_a_reply_that_does_not_end_is_a_hang(monkeypatch, colour):
     sentences = (*SENTENCES[:1], Sentence("The second is slow.", " ", "slow", "The second is slow."))
     monkeypatch.setattr("tests.soak.doubles._SLOW", 3)
     assert found(sentences=sentences, colour=colour) == {"hang"}
+
+
+def test_a_sentence_too_many_is_found(monkeypatch):
+    monkeypatch.setattr(Ledger, "_is_enough", lambda *_: False)
+    assert "gap" in found(options={"max_sentences": 2})
+
+
+def test_a_verdict_behind_align_first_is_found(monkeypatch):
+    monkeypatch.setattr(Ledger, "_needs_verdict", lambda *_: True)
+    assert "the" in found(options={"align_first": 1}, sentences=SENTENCES[:1] + SENTENCES[2:])
+
+
+def test_a_stop_sequence_that_is_released_is_found(monkeypatch):
+    monkeypatch.setattr(Ledger, "_until_stop", lambda _, text: text)
+    assert "gap" in found(options={"stop": "mule"})
+
+
+def test_a_thought_that_is_dropped_and_shown_is_found(monkeypatch):
+    assert found(thought="hm", options={"reasoning": "drop"}) == found(thought="hm") == set()
+    monkeypatch.setattr(content, "_REASONING_KEYS", set())
+    assert "thoughts" in found(thought="hm", options={"reasoning": "drop"})
+
+
+def test_a_tool_call_that_is_lost_is_found(monkeypatch):
+    calling = {"calls_tool": True, "sentences": SENTENCES[:1]}
+    assert found(**calling) == set()
+    monkeypatch.setattr(Ledger, "_release_chunk", lambda *_: None)
+    assert "tools" in found(**calling)
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_whitespace_of_the_stream_that_was_left_is_a_gap(monkeypatch, colour):
+    sentences = (SENTENCES[0], replace(SENTENCES[1], after="\n"))
+    assert found(sentences=sentences, colour=colour) == set()
+    monkeypatch.setattr(
+        Ledger, "_end", lambda self, _: self.progress.update(finish="", metadata={"finish_reason": "stop"})
+    )
+    assert "gap" in found(sentences=sentences, colour=colour)
