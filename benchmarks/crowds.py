@@ -102,18 +102,21 @@ class Working:
         return _corrected(draft)
 
 
-def hold_the_interpreter() -> None:
-    """Compute in Python: no other thread does meanwhile."""
-    until = time.thread_time() + _WORK
-    while time.thread_time() < until:
-        pass
-
-
+# As a local model does. Functions that compute in Python in all threads of the event loop's executor leave the loop one
+# turn of the interpreter (5 ms) in so many: its lag is then of their making, and a smaller executor mends it.
 _one_at_a_time = threading.Lock()
 
 
+def hold_the_interpreter() -> None:
+    """Compute in Python: no other thread does meanwhile."""
+    with _one_at_a_time:
+        until = time.thread_time() + _WORK
+        while time.thread_time() < until:
+            pass
+
+
 def leave_the_interpreter() -> None:
-    """Compute outside of Python, one sentence at a time, as a local model does."""
+    """Compute outside of Python."""
     with _one_at_a_time:
         until = time.thread_time() + _WORK
         while time.thread_time() < until:
