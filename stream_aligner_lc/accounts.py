@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,13 @@ class Terms:
     model_name: str = ""
     interrupt_on: Verdict | None = None
     """The verdict that waits for a person."""
+    own_tokens: Callable[[str], int | None]
+    """How many tokens a text has for the upstream itself; None where that is not known."""
+
+    def tokens_of(self, text: str, *, draft: str, draft_tokens: int) -> int:
+        """Return how many tokens a text has that stands for a draft of so many."""
+        own = self.own_tokens(text)
+        return scaled_tokens(draft_tokens, draft, text) if own is None else own
 
 
 def account(progress: Progress, end: EndPiece) -> None:
@@ -48,6 +55,7 @@ def account(progress: Progress, end: EndPiece) -> None:
     total = known["input_tokens"] + output
     cost = UsageMetadata(input_tokens=known["input_tokens"], output_tokens=output, total_tokens=total)
     progress["estimate"] = add_usage(progress["estimate"], cost)
+    progress["estimated_by"] = with_name(progress["estimated_by"], end["estimated_by"])
 
 
 def was_cut_off(end: EndPiece) -> bool:
@@ -105,6 +113,7 @@ def totals(progress: Progress, names: dict[str, str]) -> dict[str, Any]:
             "input": usage["input_tokens"],
             "output": usage["output_tokens"],
             "estimated": progress["estimate"]["total_tokens"] > 0,
+            "by": list(progress["estimated_by"]),
         },
         "aligner_tokens": progress["aligner_tokens"],
         "aligner_seconds": round(progress["aligner_seconds"], 6),
@@ -148,6 +157,11 @@ def record_of(
 def add_counts(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
     """Return the sums by name."""
     return {name: counts.get(name, 0) + more.get(name, 0) for name in (*counts, *(more.keys() - counts.keys()))}
+
+
+def with_name(names: Sequence[str], name: str) -> list[str]:
+    """Return the names with another one, unless it is among them."""
+    return [*names] if name in names else [*names, name]
 
 
 def scaled_tokens(tokens: int, draft: str, text: str) -> int:

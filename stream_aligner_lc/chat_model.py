@@ -25,6 +25,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
 
 from stream_aligner_lc.aligners import as_aligner
 from stream_aligner_lc.continuation.leaves import identity_of, leaves
+from stream_aligner_lc.counting import counts_offline
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.graph import AlignedGraph, compile_graph
 from stream_aligner_lc.models import (
@@ -276,12 +277,16 @@ class StreamAlignedChat(BaseChatModel):
         return super().with_structured_output(schema, include_raw=include_raw, **kwargs)
 
     def get_num_tokens(self, text: str) -> int:
-        """Count as the upstream does."""
-        return chat_model_of(self.llm).get_num_tokens(text)
+        """Count as the upstream does; if that would download something first, by another tokenizer or approximately."""
+        model = chat_model_of(self.llm)
+        return model.get_num_tokens(text) if counts_offline(model) else self._loop.recipe.counter.text(text)
 
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
-        """Count as the upstream does."""
-        return chat_model_of(self.llm).get_num_tokens_from_messages(messages, tools)
+        """Count as the upstream does; if that would download something first, by another tokenizer or approximately."""
+        model = chat_model_of(self.llm)
+        if counts_offline(model):
+            return model.get_num_tokens_from_messages(messages, tools)
+        return self._loop.recipe.counter.messages(messages, tools)
 
     def get_token_ids(self, text: str) -> list[int]:
         """Tokenise as the upstream does."""

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from langchain_core.messages import BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
-from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.utils._merge import merge_dicts
 
 from stream_aligner_lc.content import FORM_KEYS, BlockPlaces, OtherPart, as_chunk, parts
 from stream_aligner_lc.continuation import Overlap
+from stream_aligner_lc.counting import TokenCounter
 from stream_aligner_lc.faults import CutOffError
 from stream_aligner_lc.segmentation import Cutter, Segment
 from stream_aligner_lc.state import ChunkPiece, DraftPiece, EndPiece, Piece, SpacePiece
@@ -27,7 +27,7 @@ class Intake:
     `new_cutter` makes what cuts a run of text into segments (`first`: the one that begins the call), `overlap` cuts
     away what a continuation repeats, `places` puts content blocks behind those of earlier calls. `max_chunks` bounds
     an upstream that ignores its `max_tokens`: a chunk holds at least one token. `names_end`: the provider always says
-    why it ends.
+    why it ends. `counter` counts what is not reported.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Intake:
         drop_reasoning: bool = False,
         max_chunks: int | None = None,
         names_end: bool = False,
+        counter: TokenCounter,
     ) -> None:
         self.tool_call_seen = False
         self.num_chunks = 0
@@ -49,13 +50,16 @@ class Intake:
         self._max_chunks = max_chunks
         self._names_end = names_end
         self._prompt = prompt
+        self._counter = counter
+        self._texts: list[str] = []
+        self._others: list[str] = []
         self._overlap = overlap
         self._places = places or BlockPlaces()
         self._drop_reasoning = drop_reasoning
         self._usage: UsageMetadata | None = None
         self._metadata: dict[str, Any] = {}
         self._logprobs: list[Any] = []
-        self._run = _TextRun(first or new_cutter())
+        self._run = _TextRun(first or new_cutter(), counter)
         self._new_cutter = new_cutter
 
     def feed(self, message: BaseMessage) -> list[Piece]:
@@ -78,6 +82,7 @@ class Intake:
                 pieces += self._end_text()
             text = part.text
             self.num_characters += len(text)
+            self._texts.append(text)
             if self._overlap is not None:
                 text = self._overlap.feed(text)
                 self._run.overlap = self._overlap.cut
@@ -99,10 +104,10 @@ class Intake:
 
     def report(self, *, natural: bool) -> EndPiece:
         """Return what the call amounts to so far; `natural` if the upstream ended it itself."""
-        prompt = count_tokens_approximately(self._prompt)
-        estimate = UsageMetadata(
-            input_tokens=prompt, output_tokens=self.num_chunks, total_tokens=prompt + self.num_chunks
-        )
+        estimate = UsageMetadata(input_tokens=0, output_tokens=0, total_tokens=0)
+        if not natural or self._usage is None:
+            read, wrote = self._counter.messages(self._prompt), self._num_written()
+            estimate = UsageMetadata(input_tokens=read, output_tokens=wrote, total_tokens=read + wrote)
         overlap = self._overlap.cut if self._overlap is not None else 0
         cut_off = {"finish_reason": "length"} if self.is_full else {}
         return EndPiece(
@@ -111,9 +116,15 @@ class Intake:
             metadata={**self._metadata, **cut_off},
             usage=self._usage,
             estimate=estimate,
+            estimated_by=self._counter.by,
             written=self.num_characters,
             overlap=overlap,
         )
+
+    def _num_written(self) -> int:
+        text = "".join(self._texts)
+        told = _num_tokens(self.num_chunks, text, self._counter) if text else 0
+        return told + self._counter.text("".join(self._others))
 
     @property
     def form(self) -> dict[str, Any]:
@@ -136,6 +147,7 @@ class Intake:
     def _pass(self, part: OtherPart) -> list[Piece]:
         pieces = self._end_text() if part.ends_text else []
         self.tool_call_seen = self.tool_call_seen or part.is_call
+        self._others += (f"{call['name'] or ''}{call['args'] or ''}" for call in part.chunk.tool_call_chunks)
         chunk = self._places.place_other(part.chunk)
         chunk.response_metadata = self.form
         return [*pieces, ChunkPiece(type="chunk", chunk=chunk)]
@@ -143,7 +155,7 @@ class Intake:
     def _end_text(self) -> list[Piece]:
         rest = self._overlap.flush() if self._overlap is not None else ""
         pieces = [*self._run.feed(rest, *self._run.last), *self._run.flush()] if rest else self._run.flush()
-        self._run = _TextRun(self._new_cutter())
+        self._run = _TextRun(self._new_cutter(), self._counter)
         return pieces
 
 
@@ -155,7 +167,8 @@ class _Span(NamedTuple):
 class _TextRun:
     """Text up to its end or the next thing that is no text."""
 
-    def __init__(self, cutter: Cutter) -> None:
+    def __init__(self, cutter: Cutter, counter: TokenCounter) -> None:
+        self._counter = counter
         self.overlap = 0
         self.is_listed = False
         self._cutter = cutter
@@ -228,7 +241,7 @@ class _TextRun:
             trail=segment.trail,
             kind=segment.kind,
             cut=segment.cut,
-            tokens=_estimated(tokens, segment.core),
+            tokens=_num_tokens(tokens, segment.core, self._counter),
             block=block,
             turns=turns,
             form=self._form,
@@ -249,6 +262,10 @@ class _TextRun:
         return logprobs if self.is_listed else {"content": logprobs}
 
 
-def _estimated(chunks: int, text: str) -> int:
-    # Most providers send a token a chunk; of those that send many, or a whole message, the text has to tell.
-    return max(chunks, 1) if len(text) <= 12 * chunks else len(text) // 5
+def _num_tokens(chunks: int, text: str, counter: TokenCounter) -> int:
+    own = counter.own(text)
+    if own is not None:
+        return max(own, 1)
+    # Most providers send a token a chunk, which says more of their model than another tokenizer does; of those that
+    # send many, or a whole message, the text has to tell.
+    return max(chunks, 1) if len(text) <= 12 * chunks else counter.text(text)

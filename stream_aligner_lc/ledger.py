@@ -16,7 +16,6 @@ from stream_aligner_lc.accounts import (
     add_counts,
     final_chunk,
     record_of,
-    scaled_tokens,
     was_cut_off,
     whole_message,
 )
@@ -390,7 +389,8 @@ class Ledger:
         progress["around"] = None
         progress["removed_in_a_row"] = 0
         progress["held"] = piece["trail"]
-        progress["tokens"] += piece["tokens"] if as_written else scaled_tokens(piece["tokens"], piece["text"], text)
+        draft, tokens = piece["text"], piece["tokens"]
+        progress["tokens"] += tokens if as_written else self._terms.tokens_of(text, draft=draft, draft_tokens=tokens)
         if whole:
             logprobs = {"logprobs": piece["logprobs"]} if as_written and piece["logprobs"] else {}
             metadata = {**piece["form"], **logprobs}

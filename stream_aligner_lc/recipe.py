@@ -15,6 +15,7 @@ from stream_aligner_lc.aligners import Aligner, as_aligner
 from stream_aligner_lc.continuation import Continuation, choose_continuation
 from stream_aligner_lc.continuation.leaves import warn
 from stream_aligner_lc.corrections import Verdict
+from stream_aligner_lc.counting import TokenCounter
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.models import (
     as_upstream,
@@ -44,6 +45,8 @@ class Recipe:
     stop: Sequence[str] | None = None
     kwargs: Mapping[str, Any] = field(repr=False)
     interrupt_on: Verdict | None = None
+    counter: TokenCounter = field(repr=False, compare=False)
+    """Counts the tokens that the upstream does not report."""
 
     def start(
         self,
@@ -66,6 +69,7 @@ class Recipe:
             observers=self.observers,
             retry=retry_of(self.llm),
             names_end=names_its_end(self.llm),
+            counter=self.counter,
         )
         terms = Terms(
             options=self.options,
@@ -75,6 +79,7 @@ class Recipe:
             names={"aligner": self.aligner.name, "continuation": self.continuation.name},
             model_name=model_name_of(self.llm),
             interrupt_on=self.interrupt_on,
+            own_tokens=self.counter.own,
         )
         return Run(upstream, terms, messages)
 
@@ -114,6 +119,7 @@ def recipe_of(
         stop=as_stop(options.get("stop")),
         kwargs=_forwarded(upstream, options),
         interrupt_on=interrupt_on,
+        counter=TokenCounter(upstream, chosen.num_tokens),
     )
 
 

@@ -41,7 +41,7 @@ class DraftPiece(TypedDict):
     kind: str
     cut: bool
     tokens: int
-    """Estimated tokens: the number of stream chunks that it came in."""
+    """As many as the model's own encoding makes of it; else stream chunks that it came in."""
     block: dict[str, Any] | None
     """The content block that the text begins in, without the text; None where content is a string."""
     turns: list[tuple[int, dict[str, Any] | None]]
@@ -87,6 +87,8 @@ class EndPiece(TypedDict):
     metadata: dict[str, Any]
     usage: UsageMetadata | None
     """What the provider reported, else None."""
+    estimated_by: str
+    """What counted the estimate (`TokenCounter.by`), "" where there was nothing to estimate."""
     estimate: UsageMetadata
     """What the call cost by our own count, for providers that report nothing or calls that were closed."""
     written: int
@@ -139,6 +141,8 @@ class Progress(TypedDict):
     """What the provider reported."""
     estimate: UsageMetadata
     """Our own count of what it did not report."""
+    estimated_by: list[str]
+    """What counted (`TokenCounter.by`)."""
     reports: bool
     """Whether the provider reports usage at all."""
     overlap: int
@@ -266,6 +270,7 @@ def new_progress(messages: Sequence[BaseMessage]) -> Progress:
         usage=None,
         reports=False,
         estimate=none,
+        estimated_by=[],
         overlap=0,
         written=0,
         metadata={},

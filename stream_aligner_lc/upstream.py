@@ -23,6 +23,7 @@ from tenacity import AsyncRetrying, Retrying
 
 from stream_aligner_lc.content import BlockPlaces, as_chunk, without_reasoning
 from stream_aligner_lc.continuation import Continuation, Overlap
+from stream_aligner_lc.counting import TokenCounter
 from stream_aligner_lc.errors import StreamAlignerError, UpstreamError
 from stream_aligner_lc.faults import CutOffError, StallError, is_empty_stream, is_refusal, is_transient
 from stream_aligner_lc.intake import Intake
@@ -63,7 +64,8 @@ class Upstream:
     """What the nodes of one run share: the open stream, and how to open the next one.
 
     `stop`, `max_tokens` and `kwargs` go with every call; `retry` is a `with_retry` that the user put around the
-    model; `names_end` says that the provider always says why it ends. One reply, in one thread or one event loop.
+    model; `names_end` says that the provider always says why it ends; `counter` counts what it does not report. One
+    reply, in one thread or one event loop.
     """
 
     def __init__(
@@ -78,7 +80,9 @@ class Upstream:
         observers: Sequence[BaseCallbackHandler] = (),
         retry: RunnableRetry[Any, Any] | None = None,
         names_end: bool = False,
+        counter: TokenCounter,
     ) -> None:
+        self.counter = counter
         self.retry = retry
         self.attempts = max(1 + options.upstream_retries, retry.max_attempt_number if retry else 0)
         self.llm = llm
@@ -196,6 +200,7 @@ class Upstream:
             return []
         try:
             if self._reader is None:
+                self.counter.load()
                 self._open(call, ThreadReader)
             assert isinstance(self._reader, ThreadReader), "a run is sync or async as a whole"
             return self._reader.take(self.seconds_left)
@@ -207,6 +212,7 @@ class Upstream:
             return []
         try:
             if self._reader is None:
+                await self.counter.aload()
                 self._open(call, TaskReader)
             assert isinstance(self._reader, TaskReader), "a run is sync or async as a whole"
             return await self._reader.take(self.seconds_left)
@@ -227,6 +233,7 @@ class Upstream:
             drop_reasoning=self.options.reasoning == "drop",
             max_chunks=call.max_tokens,
             names_end=self.names_end,
+            counter=self.counter,
         )
         # Copies, because a model may write an id into what it is given.
         messages = [message.model_copy() for message in request.messages]

@@ -22,7 +22,7 @@ README = (ROOT / "README.md").read_text()
 LAYERS = [
     {"errors", "extras", "fingerprints", "limits", "segmentation", "answers", "civility"},
     {"corrections", "prompts", "options", "rows"},
-    {"content", "continuation", "faults", "local", "retries"},
+    {"content", "continuation", "counting", "faults", "local", "retries"},
     {"conversion", "named", "remote"},
     {"state", "echo", "events", "isolation", "recorders"},
     {"intake", "breaker", "accounts", "aligners", "training"},

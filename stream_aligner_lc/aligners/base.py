@@ -71,6 +71,13 @@ class Aligner(Runnable[Draft, Any]):
     def cancel(self, draft: Draft) -> None:
         """Give up on `draft`, whose answer is not wanted any more; may come from another thread."""
 
+    def num_tokens(self, text: str) -> int | None:
+        """Return how many tokens its own tokenizer makes of a text, None if it has none at hand.
+
+        Must return at once: nothing is loaded for it, and no network asked.
+        """
+        return None
+
     @property
     def identity(self) -> dict[str, Any]:
         """What tells this aligner's answers from another's, as plain values: part of cache keys and traces.

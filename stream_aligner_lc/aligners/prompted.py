@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
-from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from stream_aligner_lc.aligners.base import Aligner
 from stream_aligner_lc.continuation.leaves import identity_of, leaves
 from stream_aligner_lc.corrections import Correction, Draft, tokens_of
+from stream_aligner_lc.counting import TokenCounter
 from stream_aligner_lc.errors import AlignerError, ConfigurationError
 from stream_aligner_lc.prompts import DEFAULT_POLICY, parse_answer, render_instructions, render_request, shortened
 
@@ -23,7 +23,8 @@ class PromptedAligner(Aligner):
     does not keep to the protocol is asked for `attempts` times in all, then `AlignerError` is raised and the
     loop's `on_aligner_error` decides. The protocol is Stream Aligner's (arXiv 2501.05336).
 
-    A prompt of more than `max_input_tokens` (approximately counted; None: what the model's profile says, if it says
+    A prompt of more than `max_input_tokens` (by the model's own encoding where that needs
+    no download, else approximately; None: what the model's profile says, if it says
     anything) loses the older half of the prefix, at the start of a sentence, until it fits; the record says how much.
     """
 
@@ -46,11 +47,14 @@ class PromptedAligner(Aligner):
         self.attempts = attempts
         self.max_input_tokens = _profile_limit(llm) if max_input_tokens is None else max_input_tokens
         self.name = f"prompted:{_model_name(llm)}"
+        self._counter = TokenCounter(llm)
         self._instructions = SystemMessage(render_instructions(policy))
 
     def invoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
         """Ask until an answer keeps to the protocol."""
         shown = input.question, input.prefix
+        if self.max_input_tokens is not None:
+            self._counter.load()
         prompt, prefix_cut = self._prompt(input, *shown)
         tokens = 0
         for _ in range(self.attempts):
@@ -63,6 +67,8 @@ class PromptedAligner(Aligner):
     async def ainvoke(self, input: Draft, config: RunnableConfig | None = None, **kwargs: Any) -> Correction:
         """Ask until an answer keeps to the protocol."""
         shown = input.question, input.prefix
+        if self.max_input_tokens is not None:
+            await self._counter.aload()
         prompt, prefix_cut = self._prompt(input, *shown)
         tokens = 0
         for _ in range(self.attempts):
@@ -81,7 +87,7 @@ class PromptedAligner(Aligner):
         while True:
             request = HumanMessage(render_request(question, prefix, draft.text))
             prompt: list[BaseMessage] = [self._instructions, request]
-            if self.max_input_tokens is None or count_tokens_approximately(prompt) <= self.max_input_tokens:
+            if self._fits(prompt):
                 return prompt, len(draft.prefix) - len(prefix)
             if not prefix:
                 raise AlignerError(
@@ -89,6 +95,9 @@ class PromptedAligner(Aligner):
                     "even without the text so far. Use a model with a longer context, or align_first to stop earlier."
                 )
             prefix = shortened(prefix)
+
+    def _fits(self, prompt: list[BaseMessage]) -> bool:
+        return self.max_input_tokens is None or self._counter.fits(prompt, self.max_input_tokens)
 
     def _unusable(self, answer: BaseMessage) -> AlignerError:
         return AlignerError(

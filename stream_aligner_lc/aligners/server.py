@@ -97,6 +97,7 @@ class ServerAligner(StoppableAligner):
             default_headers=default_headers or {},
         )
         self._asker: Asker | None = None
+        self._known: Known | None = None
         self._lock = threading.Lock()
 
     def load(self) -> ServerAligner:
@@ -112,6 +113,11 @@ class ServerAligner(StoppableAligner):
     def granularity(self) -> str | None:
         """What it was trained to correct at a time, None if it does not say."""
         return None if self._said_by_folder is None else self._said_by_folder.granularity
+
+    def num_tokens(self, text: str) -> int | None:
+        """Count by the tokenizer, once it is loaded."""
+        known = self._known
+        return None if known is None else len(known.encoder.text(text))
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -153,7 +159,7 @@ class ServerAligner(StoppableAligner):
         if self._source is None:
             template = self._named or _template_of(None)
             return PlainAsker(self._service, template, max_growth=self.max_growth)
-        known = load(self._source)
+        known = self._known = load(self._source)
         self._check_match(known.trained)
         return self._corrector(known, stopped)
 

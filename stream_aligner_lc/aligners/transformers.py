@@ -157,6 +157,10 @@ class TransformersAligner(StoppableAligner):
             return
         self._threads.submit(self._warm, self._corrector, draft)
 
+    def num_tokens(self, text: str) -> int | None:
+        """Count by the model's tokenizer, once the model is loaded."""
+        return len(self._local.load().encoder.text(text)) if self._local.is_loaded else None
+
     @property
     def identity(self) -> dict[str, Any]:
         """The checkpoint and what changes its answers."""

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
-from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
 from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
@@ -18,8 +18,10 @@ from stream_aligner_lc.aligners import Aligner, PromptedAligner
 from stream_aligner_lc.aligners.choose import as_aligner
 from stream_aligner_lc.continuation.leaves import leaves
 from stream_aligner_lc.corrections import Correction, Draft
+from stream_aligner_lc.counting import TokenCounter
 from stream_aligner_lc.errors import AlignerError, StreamAlignerError
 from stream_aligner_lc.faults import is_transient
+from stream_aligner_lc.resumable.costs import cost_of
 from stream_aligner_lc.resumable.outcomes import Tokens
 
 
@@ -97,6 +99,10 @@ class Teacher(Aligner):
         """The other aligner's."""
         return self.inner.identity
 
+    def num_tokens(self, text: str) -> int | None:
+        """Pass it on."""
+        return self.inner.num_tokens(text)
+
     def warm(self, draft: Draft) -> None:
         """Pass it on."""
         self.inner.warm(draft)
@@ -107,15 +113,27 @@ class Teacher(Aligner):
 
 
 class Counted(RunnableBinding[Any, Any]):
-    """Count what a chat model's answers cost: as it reports, else approximately."""
+    """Count what a chat model's answers cost: as it reports, else as `TokenCounter` does."""
+
+    @cached_property
+    def _counter(self) -> TokenCounter:
+        return TokenCounter(self.bound)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Count one call."""
-        return _counted(input, super().invoke(input, config, **kwargs))
+        self._counter.load()
+        return self._counted(input, super().invoke(input, config, **kwargs))
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Count one call."""
-        return _counted(input, await super().ainvoke(input, config, **kwargs))
+        await self._counter.aload()
+        return self._counted(input, await super().ainvoke(input, config, **kwargs))
+
+    def _counted(self, prompt: list[BaseMessage], answer: BaseMessage) -> BaseMessage:
+        notes = _notes.get()
+        if notes is not None:
+            notes.tokens += cost_of(prompt, answer, self._counter)
+        return answer
 
 
 @contextmanager
@@ -134,16 +152,3 @@ def _answering(draft: Draft) -> Iterator[Notes]:
 
 def _is_worth_a_retry(fault: BaseException) -> bool:
     return not isinstance(fault, StreamAlignerError) and is_transient(fault)
-
-
-def _counted(prompt: list[BaseMessage], answer: BaseMessage) -> BaseMessage:
-    notes = _notes.get()
-    if notes is not None:
-        usage = getattr(answer, "usage_metadata", None)
-        cost = (
-            Tokens(usage["input_tokens"], usage["output_tokens"])
-            if usage
-            else Tokens(count_tokens_approximately(prompt), count_tokens_approximately([answer]), estimated=True)
-        )
-        notes.tokens += cost
-    return answer

@@ -8,14 +8,15 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from langchain_core.messages import BaseMessage, convert_to_messages
-from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.messages import AIMessageChunk, BaseMessage, convert_to_messages
 from langchain_core.runnables import Runnable
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from stream_aligner_lc.chat_model import StreamAlignedChat
 from stream_aligner_lc.content import as_chunk
+from stream_aligner_lc.counting import TokenCounter
 from stream_aligner_lc.faults import is_transient
+from stream_aligner_lc.resumable.costs import cost_of
 from stream_aligner_lc.resumable.outcomes import Outcome, Tokens
 from stream_aligner_lc.resumable.prompts import Prompt
 from stream_aligner_lc.resumable.running import after_fault, outcome_for
@@ -78,17 +79,20 @@ class Answering:
                 if first_sentence is None and (segmenter.feed(str(piece.text)) or segmenter.peek()):
                     first_sentence = time.perf_counter() - began
         seconds = time.perf_counter() - began
-        usage = said.usage_metadata if said is not None else None
-        text = str(said.text) if said is not None else ""
+        said = said or AIMessageChunk(content="")
+        counter = TokenCounter(self.upstream)
+        await counter.aload()
+        cost = cost_of(messages, said, counter)
         return {
-            "text": text,
+            "text": str(said.text),
             "seconds": round(seconds, 6),
             "first_text_seconds": round(first_text or seconds, 6),
             "first_sentence_seconds": round(first_sentence or seconds, 6),
             "upstream_tokens": {
-                "input": usage["input_tokens"] if usage else count_tokens_approximately(messages),
-                "output": usage["output_tokens"] if usage else count_tokens_approximately([text]),
-                "estimated": usage is None,
+                "input": cost.input,
+                "output": cost.output,
+                "estimated": cost.estimated,
+                "by": [counter.by] if cost.estimated else [],
             },
         }
 
@@ -121,4 +125,4 @@ class Answering:
 
 
 def _tokens(said: Any) -> Tokens:
-    return Tokens(**said) if isinstance(said, Mapping) else Tokens(output=said)
+    return Tokens.of(said) if isinstance(said, Mapping) else Tokens(output=said)

@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from langchain_core.messages import BaseMessage
-from langchain_core.messages.ai import UsageMetadata, add_usage
-from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.messages.ai import add_usage
 from langchain_core.runnables import RunnableConfig
 from typing_extensions import TypedDict
 
+from stream_aligner_lc.accounts import with_name
 from stream_aligner_lc.continuation import join
+from stream_aligner_lc.counting import TokenCounter
 from stream_aligner_lc.ledger import Ledger
 from stream_aligner_lc.preferences.pairs import gone_on
 from stream_aligner_lc.recipe import Recipe
@@ -46,15 +47,14 @@ class Bare(NamedTuple):
     read: Sequence[BaseMessage] = ()
     """What it was asked."""
 
-    def added_to(self, progress: Progress) -> Progress:
-        """Return the totals of the aligned reply and this one: as the provider reports it, else approximately."""
+    def added_to(self, progress: Progress, counter: TokenCounter) -> Progress:
+        """Return the totals of the aligned reply and this one: as the provider reports it, else by `counter`."""
         if self.said is None:
             return progress
         if usage := getattr(self.said, "usage_metadata", None):
             return {**progress, "usage": add_usage(progress["usage"], usage)}
-        read, wrote = count_tokens_approximately(self.read), count_tokens_approximately([self.said])
-        guess = UsageMetadata(input_tokens=read, output_tokens=wrote, total_tokens=read + wrote)
-        return {**progress, "estimate": add_usage(progress["estimate"], guess)}
+        estimate = add_usage(progress["estimate"], counter.usage(self.read, self.said))
+        return {**progress, "estimate": estimate, "estimated_by": with_name(progress["estimated_by"], counter.by)}
 
 
 def written_with(piece: DraftPiece, ledger: Ledger) -> Written:
@@ -82,6 +82,7 @@ async def bare_reply(
     if start is not None and start["tokens_left"] is not None:
         kwargs["max_tokens"] = start["tokens_left"]
     request = recipe.continuation.request(conversation, written, kwargs)
+    await recipe.counter.aload()
     said = await recipe.llm.ainvoke(request.messages, config, **request.kwargs)
     if start is None:
         return Bare(said.text, said, request.messages)

@@ -80,7 +80,7 @@ class PairNode:
         start = _first_change(state.get("judged", ())) if self._shared else None
         is_own = self._shared and start is None
         bare = Bare(reply.text) if is_own else await bare_reply(self._recipe, conversation, start, config)
-        update = {"progress": bare.added_to(state["progress"])}
+        update = {"progress": bare.added_to(state["progress"], self._recipe.counter)}
         if why := why_not_rejected(bare.said, bare.text):
             return {**update, "rows": [{"left_out": why}]}
         return {**update, "rows": [self._row(state, pair_of(conversation, reply.text, bare.text))]}

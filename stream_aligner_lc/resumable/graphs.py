@@ -46,4 +46,4 @@ class _Seen:
             self.cost["teacher"] = self.cost.get("teacher", Tokens()) + Tokens(**judged["tokens"])
         if "progress" in update:
             said = totals(update["progress"], {})["upstream_tokens"]
-            self.cost["upstream"] = Tokens(**said)
+            self.cost["upstream"] = Tokens.of(said)

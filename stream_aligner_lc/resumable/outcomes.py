@@ -18,6 +18,11 @@ class Tokens:
     estimated: bool = False
     """Whether some of it is our own count, because the provider did not report it."""
 
+    @classmethod
+    def of(cls, totals: Mapping[str, Any]) -> Tokens:
+        """Return what the totals of a reply say of its tokens."""
+        return cls(totals["input"], totals["output"], totals["estimated"])
+
     def __add__(self, more: Tokens) -> Tokens:
         return Tokens(self.input + more.input, self.output + more.output, self.estimated or more.estimated)
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, convert_to_messages
-from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.runnables import Runnable
 
 from stream_aligner_lc.corrections import Draft
+from stream_aligner_lc.counting import TokenCounter
 from stream_aligner_lc.evaluation.judging import protocol
+from stream_aligner_lc.resumable.costs import cost_of
 from stream_aligner_lc.resumable.outcomes import Outcome, Tokens
 from stream_aligner_lc.resumable.prompts import Prompt
 from stream_aligner_lc.resumable.running import after_fault, outcome_for
@@ -51,10 +52,11 @@ class Judge:
 
     async def _asked(self, told: str, request: str, read: Callable[[str], T | None]) -> tuple[T | None, Tokens]:
         prompt = [SystemMessage(told), HumanMessage(request)]
-        cost = Tokens()
+        cost, counter = Tokens(), TokenCounter(self.llm)
+        await counter.aload()
         for _ in range(self.attempts):
             answer = await self.llm.ainvoke(prompt)
-            cost += tokens_of(prompt, answer)
+            cost += cost_of(prompt, answer, counter)
             if (said := read(answer.text)) is not None:
                 return said, cost
         return None, cost
@@ -88,11 +90,3 @@ def judged_prompt(row: Row) -> Prompt:
 def question_of(row: Row) -> str:
     """Return a row's conversation as one text."""
     return Draft(convert_to_messages(row["messages"]), "", "").question
-
-
-def tokens_of(prompt: list[BaseMessage], answer: BaseMessage) -> Tokens:
-    """Return what a call cost: as it reports, else approximately."""
-    usage = getattr(answer, "usage_metadata", None)
-    if usage:
-        return Tokens(usage["input_tokens"], usage["output_tokens"])
-    return Tokens(count_tokens_approximately(prompt), count_tokens_approximately([answer]), estimated=True)
