@@ -8,9 +8,9 @@ import re
 import threading
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Required
 
-from langchain.agents import create_agent
+from langchain.agents import AgentState, create_agent
 from langchain.messages import AIMessageChunk, HumanMessage
 from langchain.tools import tool
 from langchain_core.messages import BaseMessage
@@ -18,6 +18,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.runnables import Runnable
 
 from stream_aligner_lc import ChatTransformers, Correction, Draft, StreamAlignerMiddleware
+from stream_aligner_lc.state import Conversation
 from stream_aligner_lc.sums import pair
 from stream_aligner_lc.sums.problems import problems
 
@@ -71,6 +72,16 @@ def corrected(draft: Draft) -> Correction:
     return aligner.invoke(replace(draft, messages=asked(draft.messages)))
 
 
+class AgentInput(AgentState[Any]):
+    """The agent's state, with a form that says what it is given."""
+
+    messages: Required[Conversation]
+
+
 graph = create_agent(
-    Pupil(pair.UPSTREAM, device="cpu"), [exercise], middleware=[StreamAlignerMiddleware(corrected)], name="agent"
+    Pupil(pair.UPSTREAM, device="cpu"),
+    [exercise],
+    middleware=[StreamAlignerMiddleware(corrected)],
+    state_schema=AgentInput,
+    name="agent",
 )

@@ -19,10 +19,23 @@ from stream_aligner_lc.nodes import VERDICT_EVENT, Run, publish
 from stream_aligner_lc.state import NodeInput
 
 ANSWERS: dict[str, Any] = {
+    "title": "Review",
+    "description": "What becomes of the sentence.",
     "anyOf": [
-        {"enum": ["accept", "reject"]},
-        {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
-    ]
+        {
+            "title": "Decision",
+            "description": "accept: the correction. reject: the draft.",
+            "enum": ["accept", "reject"],
+        },
+        {
+            "title": "Edit",
+            "type": "object",
+            "properties": {"text": {"type": "string", "description": "The sentence to release; empty removes it."}},
+            "required": ["text"],
+            "additionalProperties": False,
+        },
+    ],
+    "examples": ["accept", {"text": "43 - 35 = 8."}],
 }
 """What a person may answer, as a JSON schema that clients can make a form of."""
 

@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessageChunk, AnyMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langgraph.channels import DeltaChannel
 from langgraph.graph.message import add_messages
+from pydantic import Field
 
 # The standard library's has no JSON schema in pydantic before Python 3.12, and graph servers ask for one.
 from typing_extensions import TypedDict
@@ -229,10 +230,21 @@ class RouteInput(TypedDict):
     progress: Progress
 
 
+Conversation = Annotated[
+    list[AnyMessage],
+    Field(
+        description="The conversation to answer; on a thread that goes on, the new message alone.",
+        examples=[[{"type": "human", "content": "Start with 18. Plus 25. Take away 35. What is the result?"}]],
+    ),
+    add_messages,
+]
+"""Messages in an input, as a server's form explains them."""
+
+
 class ReplyInput(TypedDict):
     """What the graph is given: the conversation to answer."""
 
-    messages: Annotated[list[AnyMessage], add_messages]
+    messages: Conversation
 
 
 class ReplyOutput(TypedDict):

@@ -12,6 +12,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from stream_aligner_lc.annotation.teacher import Notes, as_teacher, is_chat_model, noting
@@ -22,7 +23,7 @@ from stream_aligner_lc.models import model_name_of, patient
 from stream_aligner_lc.nodes import AlignerNode, UpstreamNode
 from stream_aligner_lc.prompts import DEFAULT_POLICY
 from stream_aligner_lc.recipe import recipe_of
-from stream_aligner_lc.state import NodeInput, Progress, ReplyState, route
+from stream_aligner_lc.state import Conversation, NodeInput, Progress, ReplyState, route
 
 _EDGES: dict[Hashable, str] = {"a draft waits": "aligner", "read on": "upstream", "over": "rows"}
 _IN_ROWS = {"accepted", "replaced", "removed"}
@@ -57,9 +58,9 @@ class AnnotationState(ReplyState, total=False):
 class AnnotationInput(TypedDict, total=False):
     """What the graph is given: the conversation to answer; in a data set its id and place too."""
 
-    messages: Annotated[list[AnyMessage], add_messages]
-    id: str
-    source: str
+    messages: Conversation
+    id: Annotated[str, Field(description="What the rows are to be known by; may be left out.", examples=["prompt-7"])]
+    source: Annotated[str, Field(description="Where the prompt comes from; may be left out.", examples=["a.jsonl:7"])]
 
 
 class AnnotationOutput(TypedDict, total=False):

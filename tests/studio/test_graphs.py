@@ -16,7 +16,7 @@ from tests.studio.server import CONFIG, ROOT, graphs
 UPSTREAM, ALIGNER = "STREAM_ALIGNER_UPSTREAM", "STREAM_ALIGNER_MODEL"
 NAMES = list(graphs())
 LOOP = {"__start__", "upstream", "aligner", "__end__"}
-OTHERS = {"annotate": LOOP | {"rows"}, "agent": {"__start__", "model", "tools", "__end__"}}
+OTHERS = {"annotate": LOOP | {"rows"}, "review": LOOP | {"review"}, "agent": {"__start__", "model", "tools", "__end__"}}
 
 
 @pytest.fixture(autouse=True)

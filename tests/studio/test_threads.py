@@ -126,7 +126,7 @@ async def test_without_a_model_the_graph_is_drawn_and_a_run_says_what_to_set(cli
 
 
 async def test_studio_finds_each_graph_by_its_name_and_a_form_with_messages(client):
-    for name in ("sums", "model"):
+    for name in ("sums", "model", "review"):
         (assistant,) = await client.assistants.search(graph_id=name)
         assert assistant["name"] == name
         assert assistant["description"]
