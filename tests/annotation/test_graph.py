@@ -16,7 +16,7 @@ from stream_aligner_lc.annotation import annotation_graph
 from stream_aligner_lc.errors import AlignerError
 from stream_aligner_lc.sums import pair
 from tests.annotation.doubles import Editor, StatusError, Upstream
-from tests.studio.server import Server
+from tests.studio.server import langgraph_dev
 
 ROOT = Path(__file__).parents[2]
 UPSTREAM, TEACHER, POLICY = "STREAM_ALIGNER_UPSTREAM", "STREAM_ALIGNER_TEACHER", "STREAM_ALIGNER_POLICY"
@@ -152,7 +152,7 @@ def test_the_graph_on_the_real_server_makes_the_same_rows(tmp_path):
             state = await client.threads.get_state(thread["thread_id"])
             return nodes, steps, values, state["values"]
 
-    with Server(tmp_path, doubles) as server:
+    with langgraph_dev(tmp_path, doubles) as server:
         nodes, steps, values, state = asyncio.run(ask(server.url))
         assert "Blocking" not in server.log
     assert nodes >= {"upstream", "aligner", "rows"}

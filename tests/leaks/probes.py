@@ -8,6 +8,7 @@ token shows, however its text is wrapped or interleaved.
 import json
 import re
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -233,3 +234,28 @@ class AsyncTracer(_Collecting, AsyncBaseTracer):
 
     async def _on_run_create(self, run):
         self.runs.append(run)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a reader received, and what a handler and a tracer beside it heard."""
+
+    received: Any
+    listener: Any
+    tracer: Any
+
+    @property
+    def raw(self):
+        """Every place where raw text came out: to the reader, or to the handler."""
+        return [*raw_in(self.received), *raw_in(self.listener.noted)]
+
+
+def watched(channel, place):
+    """Read a place by a channel, with a handler and a tracer of its colour in the run's config."""
+    listener, tracer = (AsyncListener(), AsyncTracer()) if channel.is_async else (Listener(), Tracer())
+    return Watched(channel.received(place, {"callbacks": [listener, tracer]}), listener, tracer)
+
+
+def corrector_for(channel):
+    """Return the aligner of a channel's colour."""
+    return acorrect if channel.is_async else correct

@@ -7,15 +7,14 @@ from tests.leaks.places import BASIC, CASES, PLACES, SINGLE_MODES
 from tests.leaks.probes import (
     ALIGNED,
     BEFORE_TOOL_ALIGNED,
-    AsyncListener,
-    AsyncTracer,
     Babbler,
     Listener,
     Tracer,
     acorrect,
-    correct,
+    corrector_for,
     holds,
     raw_in,
+    watched,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated", "ignore:.*in beta")
@@ -35,21 +34,16 @@ def every_case():
 def test_nothing_raw_reaches_any_reader(form, place_name, channel, monkeypatch):
     if form == "output version v1":
         monkeypatch.setenv("LC_OUTPUT_VERSION", "v1")
-    upstream = Babbler(blocks=form == "content blocks")
-    model = StreamAlignedChat(upstream, acorrect if channel.is_async else correct)
-    listener = AsyncListener() if channel.is_async else Listener()
-    tracer = AsyncTracer() if channel.is_async else Tracer()
+    model = StreamAlignedChat(Babbler(blocks=form == "content blocks"), corrector_for(channel))
+    watch = watched(channel, PLACES[place_name](model))
 
-    received = channel.received(PLACES[place_name](model), {"callbacks": [listener, tracer]})
-
-    assert not raw_in(received)
+    assert not watch.raw
     if channel.carries_text_in(place_name):
-        assert holds(received, ALIGNED)
-        assert holds(received, BEFORE_TOOL_ALIGNED) is (place_name == "agent")
-    assert not raw_in(listener.noted)
-    assert holds(listener.named("on_llm_end"), ALIGNED)
-    assert len(listener.named("on_chat_model_start")) == (2 if place_name == "agent" else 1)
-    assert tracer.upstream_runs()
+        assert holds(watch.received, ALIGNED)
+        assert holds(watch.received, BEFORE_TOOL_ALIGNED) is (place_name == "agent")
+    assert holds(watch.listener.named("on_llm_end"), ALIGNED)
+    assert len(watch.listener.named("on_chat_model_start")) == (2 if place_name == "agent" else 1)
+    assert watch.tracer.upstream_runs()
 
 
 @pytest.mark.parametrize("place_name", PLACES)

@@ -8,15 +8,14 @@ from tests.leaks.places import BASIC, EVENTS_V3, GRAPH_MODES, SINGLE_MODES, look
 from tests.leaks.probes import (
     ALIGNED,
     BEFORE_TOOL_ALIGNED,
-    AsyncListener,
-    AsyncTracer,
     Babbler,
-    Listener,
     Tracer,
     acorrect,
     correct,
+    corrector_for,
     holds,
     raw_in,
+    watched,
 )
 from tests.middleware.agents import ASKED, alone, inside_another_graph, with_a_model_chosen_further_in
 
@@ -36,20 +35,15 @@ def cases():
 
 @pytest.mark.parametrize(("form", "place", "channel"), list(cases()))
 def test_nothing_raw_reaches_any_reader_of_an_agent(form, place, channel):
-    listener = AsyncListener() if channel.is_async else Listener()
-    tracer = AsyncTracer() if channel.is_async else Tracer()
-    agent = place(Babbler(blocks=form == "blocks"), acorrect if channel.is_async else correct)
+    watch = watched(channel, place(Babbler(blocks=form == "blocks"), corrector_for(channel)))
 
-    received = channel.received(agent, {"callbacks": [listener, tracer]})
-
-    assert not raw_in(received)
+    assert not watch.raw
     if channel.carries_text_in("agent"):
-        assert holds(received, ALIGNED)
-        assert holds(received, BEFORE_TOOL_ALIGNED)
-    assert not raw_in(listener.noted)
-    assert holds(listener.named("on_llm_end"), ALIGNED)
-    assert len(listener.named("on_chat_model_start")) == 2
-    assert tracer.upstream_runs()
+        assert holds(watch.received, ALIGNED)
+        assert holds(watch.received, BEFORE_TOOL_ALIGNED)
+    assert holds(watch.listener.named("on_llm_end"), ALIGNED)
+    assert len(watch.listener.named("on_chat_model_start")) == 2
+    assert watch.tracer.upstream_runs()
 
 
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.name)

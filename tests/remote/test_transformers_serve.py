@@ -14,7 +14,7 @@ from tests.sums.judged import correcting
 
 @pytest.fixture(scope="module")
 def aligner(serving):
-    return ServerAligner(serving.base_url, pair.ALIGNER, timeout=240)
+    return ServerAligner(f"{serving.url}/v1", pair.ALIGNER, timeout=240)
 
 
 def test_every_sentence_is_corrected_as_in_process(aligner):
@@ -38,7 +38,7 @@ def test_a_prompt_that_would_hold_another_control_token_is_not_sent(aligner):
 
 
 def test_tokens_that_join_at_a_seam_are_told_once(serving):
-    aligner = ServerAligner(serving.base_url, FOLDERS["revision"], template="stream-aligner", timeout=240)
+    aligner = ServerAligner(f"{serving.url}/v1", FOLDERS["revision"], template="stream-aligner", timeout=240)
     drafts, local = sentences.judged(1), correcting()
     with pytest.warns(UserWarning, match=r"takes text alone, so tokens join"):
         corrections = [aligner.invoke(drafts[0])]
@@ -51,12 +51,12 @@ def test_tokens_that_join_at_a_seam_are_told_once(serving):
 
 
 def test_a_chat_model_that_does_not_know_the_protocol_is_said_so(serving):
-    aligner = ServerAligner(serving.base_url, pair.UPSTREAM, template="prompted", attempts=1, timeout=240)
+    aligner = ServerAligner(f"{serving.url}/v1", pair.UPSTREAM, template="prompted", attempts=1, timeout=240)
     with pytest.raises(AlignerError, match=r"answered 1 times without `CORRECTION: \[\[...\]\]` at the end"):
         aligner.invoke(Draft([HumanMessage("What is 2 + 2?")], "", "It is 4."))
 
 
 def test_a_folder_that_the_server_cannot_load_is_an_error_that_names_the_server(serving):
-    aligner = ServerAligner(serving.base_url, "./no-such-folder", tokenizer=pair.ALIGNER, timeout=240, max_retries=0)
-    with pytest.raises(AlignerError, match=f"The server at {serving.base_url} answered 500"):
+    aligner = ServerAligner(f"{serving.url}/v1", "./no-such-folder", tokenizer=pair.ALIGNER, timeout=240, max_retries=0)
+    with pytest.raises(AlignerError, match=f"The server at {serving.url}/v1 answered 500"):
         aligner.invoke(sentences.spoken()[0])

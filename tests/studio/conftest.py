@@ -11,7 +11,7 @@ from stream_aligner_lc.sums.problems import answer_of, problems
 from tests.continuation.loopback import LoopbackProvider
 from tests.leaks.probes import DRAFT
 from tests.studio.reading import asking, every_stream
-from tests.studio.server import Server
+from tests.studio.server import langgraph_dev
 
 DOUBLES = ("aligned", "outer", "as_model", "in_agent", "slow", "reviewed", "provider", "pair_as_model")
 
@@ -29,7 +29,10 @@ def server(tmp_path_factory, problem):
     doubles = {name: f"{Path(__file__).parent / 'doubles.py'}:{name}" for name in DOUBLES}
     tokens = [DRAFT[at : at + 3] for at in range(0, len(DRAFT), 3)]
     folder = tmp_path_factory.mktemp("server")
-    with LoopbackProvider(tokens) as provider, Server(folder, doubles, LOOPBACK_URL=f"{provider.base_url}/v1") as up:
+    with (
+        LoopbackProvider(tokens) as provider,
+        langgraph_dev(folder, doubles, LOOPBACK_URL=f"{provider.base_url}/v1") as up,
+    ):
         up.first = _first_run(up, problem.question)
         yield up
         assert "Blocking" not in up.log

@@ -11,7 +11,7 @@ from langgraph_sdk import get_sync_client
 from stream_aligner_lc import AcceptAligner, ConfigurationError, StreamAlignedChat, build_graph
 from stream_aligner_lc.limits import BodyLimit, max_body, max_input
 from stream_aligner_lc.testing import ScriptedChatModel
-from tests.studio.server import Server
+from tests.studio.server import langgraph_dev
 
 BODY, INPUT = 20_000, 5_000
 
@@ -93,7 +93,7 @@ def server(tmp_path_factory):
     """The real server, with small limits."""
     doubles = {"plain": f"{Path(__file__).parent / 'served.py'}:plain"}
     limits = {"STREAM_ALIGNER_MAX_BODY": str(BODY), "STREAM_ALIGNER_MAX_INPUT": str(INPUT)}
-    with Server(tmp_path_factory.mktemp("server"), doubles, **limits) as up:
+    with langgraph_dev(tmp_path_factory.mktemp("server"), doubles, **limits) as up:
         yield up
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from stream_aligner_lc.sums import pair
-from tests.remote.serving import Serving
+from tests.remote.serving import model_server
 
 COMMAND = os.environ.get("STREAM_ALIGNER_VLLM")
 _OPTIONS = ["--host", "127.0.0.1", "--port", "{port}", "--dtype", "float32", "--max-model-len", "512"]
@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items):
 def serving(folder, tmp_path, *more):
     """Return a vLLM that serves a model folder with prefix caching, to be used in a `with` block."""
     command = [COMMAND, "serve", folder, *_OPTIONS, "--enable-prefix-caching", *more]
-    return Serving(tmp_path, command, seconds=600, **_QUIET)
+    return model_server(tmp_path, command, environment=_QUIET, seconds_to_start=600)
 
 
 @pytest.fixture(scope="session")

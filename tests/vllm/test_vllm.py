@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 @pytest.fixture
 def aligner(aligner_server):
-    return ServerAligner(aligner_server.base_url, pair.ALIGNER, timeout=300)
+    return ServerAligner(f"{aligner_server.url}/v1", pair.ALIGNER, timeout=300)
 
 
 def test_every_sentence_is_corrected_as_in_process(aligner):
@@ -24,7 +24,7 @@ def test_every_sentence_is_corrected_as_in_process(aligner):
 
 @pytest.mark.parametrize("caution", [0, 6])
 def test_caution_is_that_of_the_model_in_process(aligner_server, caution):
-    remote = ServerAligner(aligner_server.base_url, pair.ALIGNER, caution=caution, timeout=300)
+    remote = ServerAligner(f"{aligner_server.url}/v1", pair.ALIGNER, caution=caution, timeout=300)
     local, drafts = pair.aligner(caution=caution), sentences.of_sums(2)
     assert [remote.invoke(draft) for draft in drafts] == [local.invoke(draft) for draft in drafts]
 
@@ -45,7 +45,7 @@ async def test_eight_replies_at_once_are_those_of_the_model_in_process(aligner):
 
 
 def test_an_unknown_model_is_told_with_those_it_offers(aligner_server):
-    aligner = ServerAligner(aligner_server.base_url, "other", tokenizer=pair.ALIGNER)
+    aligner = ServerAligner(f"{aligner_server.url}/v1", "other", tokenizer=pair.ALIGNER)
     with pytest.raises(ConfigurationError, match=r"knows no model 'other'. It offers"):
         aligner.invoke(sentences.spoken()[0])
 
@@ -53,7 +53,7 @@ def test_an_unknown_model_is_told_with_those_it_offers(aligner_server):
 def test_as_upstream_it_goes_on_from_the_corrected_text(upstream_server, aligner):
     problem = problems(20, seed=0)[0]
     upstream = ChatOpenAI(
-        model=pair.UPSTREAM, base_url=upstream_server.base_url, api_key="EMPTY", temperature=0, max_retries=0
+        model=pair.UPSTREAM, base_url=f"{upstream_server.url}/v1", api_key="EMPTY", temperature=0, max_retries=0
     )
     prefix = AIMessage(problem.solution[0])
     more = {"continue_final_message": True, "add_generation_prompt": False}
