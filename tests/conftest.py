@@ -7,6 +7,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from stream_aligner_lc import StreamAlignedChat, build_graph
+from tests.browsing import browser, driver  # noqa: F401  # fixtures: one Chromium for the tests of all pages
 
 # The models of these tests are small: several cores only wait for each other, above all where tests run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

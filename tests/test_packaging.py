@@ -40,6 +40,7 @@ LAYERS = [
     {"chat_model"},
     {"middleware"},
     {"evaluation"},
+    {"showing"},
     {"report"},
     {"sums"},
     {"demo", "conversation", "probing", "timing"},

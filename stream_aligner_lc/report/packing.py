@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stream_aligner_lc.corrections import CHANGED
-from stream_aligner_lc.report.differences import word_diff
 from stream_aligner_lc.resumable.prompts import reference_of
-
-_CODES = {"same": 0, "gone": 1, "new": 2}
+from stream_aligner_lc.showing.differences import coded
 
 
 def packed(reply: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,7 +39,7 @@ def _sentence(record: Mapping[str, Any]) -> list[Any]:
     is_changed = record["verdict"] in CHANGED
     said: Any = record["text"]
     if is_changed:
-        said = [[_CODES[kind], text] for kind, text in word_diff(record["draft"], record["text"])]
+        said = coded(record["draft"], record["text"])
     spans = [_span(record.get(name)) for name in ("drafting", "aligning")]
     row = [record["verdict"], record.get("lead", " "), said, *spans, record.get("error")]
     while row[-1] is None:

@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,9 @@ from stream_aligner_lc.report.packing import packed
 from stream_aligner_lc.report.reading import Reported, read
 from stream_aligner_lc.report.summary import summary_of
 from stream_aligner_lc.rows.writing import whole_file
+from stream_aligner_lc.showing import pages
 
+_PACKAGE = "stream_aligner_lc.report"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -37,10 +38,10 @@ def report(source: str | os.PathLike[str], *, out: str | os.PathLike[str]) -> Pa
 
 def page_of(reported: Reported) -> str:
     """Return the page as a text."""
-    script, style = _asset("page.js"), _asset("page.css")
+    script, style = pages.script(_PACKAGE), pages.style(_PACKAGE)
     # Bars are placed by inline styles, which the script sets through the DOM; only elements need to be allowed.
     policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'"
-    page = _asset("page.html").format(
+    page = pages.page(_PACKAGE).format(
         policy=escape(policy, quote=True),
         style=style,
         script=script,
@@ -60,10 +61,6 @@ def _as_data(replies: Sequence[Mapping[str, Any]]) -> str:
         data = data.replace(character, f"\\u{ord(character):04x}")
     # Half of a surrogate pair is valid JSON as an escape only.
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", data)
-
-
-def _asset(name: str) -> str:
-    return (files("stream_aligner_lc.report") / "assets" / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

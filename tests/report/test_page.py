@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_aligner_lc import ConfigurationError
-from stream_aligner_lc.report.differences import word_diff
 from stream_aligner_lc.report.packing import packed
 from stream_aligner_lc.report.page import page_of
 from stream_aligner_lc.report.reading import Reported, read
 from stream_aligner_lc.rows.reading import RowError
+from stream_aligner_lc.showing.differences import word_diff
 from tests.report.replies import HOSTILE, evaluation_of, reply
 
 _DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)

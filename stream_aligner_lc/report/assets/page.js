@@ -1,23 +1,9 @@
-"use strict";
-// Unfolds the replies. Whatever they hold is put in as text, never as markup.
+// Unfolds the replies.
 
 const PAGE = 100;
-const PARTS = ["span", "del", "ins"];
 const replies = JSON.parse(document.getElementById("data").textContent);
-const at = (id) => document.getElementById(id);
 let found = replies;
 let start = 0;
-
-function element(name, className, text) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-function seconds(ms) {
-  return ms >= 10000 ? `${(ms / 1000).toFixed(0)} s` : ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${ms} ms`;
-}
 
 function released(sentence) {
   const said = sentence[2];
@@ -52,36 +38,12 @@ function chips(reply) {
   return list;
 }
 
-function timeline(reply, marks) {
-  const spans = reply.s.flatMap((sentence) => [sentence[3], sentence[4]]).filter(Boolean);
-  const end = Math.max(...spans.map((span) => span[1]), reply.ms || 0);
-  if (!spans.length || !end) return null;
-  const box = element("div", "timeline");
-  for (const [lane, name] of [[3, "upstream"], [4, "aligner"]]) {
-    const track = element("div", "lane");
-    reply.s.forEach((sentence, number) => {
-      const span = sentence[lane];
-      if (!span) return;
-      const bar = element("i", sentence[0]);
-      bar.style.left = `${(100 * span[0]) / end}%`;
-      bar.style.width = `${(100 * Math.max(span[1] - span[0], 0)) / end}%`;
-      bar.title = `sentence ${number + 1}: ${seconds(span[0])} to ${seconds(span[1])}`;
-      track.append(bar);
-      (marks[number] = marks[number] || []).push(bar);
-    });
-    box.append(element("span", "", name), track);
-  }
-  box.append(element("span"), element("span", "", `0 to ${seconds(end)}`));
-  return box;
-}
-
 function sentences(reply, marks) {
   const list = element("ol", "sentences");
   reply.s.forEach(([verdict, , said, drafting, , fault], number) => {
     const item = element("li", verdict);
     const text = element("span", "text said");
-    const parts = typeof said === "string" ? [[0, said]] : said;
-    for (const [kind, part] of parts) text.append(element(PARTS[kind], "", part));
+    text.append(...difference(said));
     if (fault) text.append(element("span", "fault", fault));
     item.append(element("span", "verdict", verdict), text);
     if (marks[number]) {
@@ -101,7 +63,8 @@ function unfold(reply) {
   const marks = [];
   body.append(chips(reply));
   if (reply.q) body.append(element("h3", "", "Question"), element("p", "text", reply.q));
-  const line = timeline(reply, marks);
+  const rows = reply.s.map(([verdict, , , drafting, aligning]) => ({ verdict, drafting, aligning }));
+  const line = timeline(rows, { end: reply.ms, marks });
   body.append(element("h3", "", "Sentences: draft and correction"), sentences(reply, marks));
   if (line) body.append(element("h3", "", "When"), line);
   if (reply.bare !== undefined) body.append(element("h3", "", "Bare reply"), element("p", "text", reply.bare));

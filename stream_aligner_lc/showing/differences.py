@@ -8,6 +8,8 @@ from typing import Literal
 
 Part = tuple[Literal["same", "gone", "new"], str]
 
+_CODES = {"same": 0, "gone": 1, "new": 2}
+
 # A word with the whitespace behind it, so that a change does not fall apart into words and spaces.
 _WORDS = re.compile(r"\w+\s*|[^\w\s]\s*|\s+")
 _MAX_WORDS = 4000
@@ -32,6 +34,11 @@ def word_diff(draft: str, text: str) -> list[Part]:
             continue
         found += [("gone", "".join(before[start:end])), ("new", "".join(after[other_start:other_end]))]
     return _parts(found)
+
+
+def coded(draft: str, text: str) -> list[list[int | str]]:
+    """Return what `word_diff` finds as the pages read it: 0 stayed, 1 went, 2 came."""
+    return [[_CODES[kind], part] for kind, part in word_diff(draft, text)]
 
 
 def _parts(found: list[Part]) -> list[Part]:
