@@ -44,6 +44,7 @@ LAYERS = [
     {"report"},
     {"sums"},
     {"demo", "conversation", "probing", "timing"},
+    {"playground"},
     {"commands"},
     {"cli"},
     {"__main__"},

@@ -1,0 +1,5 @@
+"""The playground: a page on which a person asks, and watches drafts, verdicts and the released reply side by side."""
+
+from stream_aligner_lc.playground.routes import router
+
+__all__ = ["router"]

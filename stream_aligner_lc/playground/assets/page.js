@@ -1,0 +1,324 @@
+// Asks, and draws what comes: a row for each sentence, the draft beside what was released.
+
+const KEY = "stream-aligner-key";
+let conversation = [];
+let running = null;
+let follows = true;  // the end of the page stays in view until the reader scrolls up
+
+// ---- One question and its reply
+
+function turnOf(question) {
+  const view = element("article", "turn");
+  const rows = element("ol", "rows");
+  const facts = element("dl", "facts");
+  const when = element("div", "when");
+  const heads = element("div", "heads");
+  heads.append(element("span", "", "Upstream wrote"), element("span", "", ""), element("span", "", "Released"));
+  view.append(element("h2", "text", question), heads, rows, facts, when);
+
+  const live = row("live", "writing", "", "");
+  rows.append(live.item);
+  const sentences = [];
+  const calls = [];
+  let pending = "";  // what the upstream has written and nobody has judged
+  let call = 0;
+  let text = "";
+  let began = performance.now();
+  let isDrawn = true;
+  let skipped = null;
+
+  function draw() {
+    if (isDrawn) return;
+    isDrawn = true;
+    live.draft.textContent = pending.trim();
+    live.item.hidden = view.dataset.state !== "writing";
+    const ends = calls.map(([from, to]) => [from, to === undefined ? performance.now() - began : to]);
+    const line = timeline(sentences, { calls: ends });
+    if (line) {
+      line.setAttribute("role", "img");
+      line.setAttribute("aria-label", `Upstream: ${count(calls.length, "call")}. ${count(sentences.length, "sentence")}.`);
+      when.replaceChildren(line);
+    }
+    if (follows) scrollTo(0, document.documentElement.scrollHeight);
+  }
+
+  function later() {
+    if (isDrawn) requestAnimationFrame(draw);
+    isDrawn = false;
+  }
+
+  function put(made) {
+    rows.insertBefore(made.item, live.item);
+    skipped = null;
+    return made;
+  }
+
+  function drop(verdict, why) {
+    if (pending.trim() || verdict === "restart") put(row(verdict, verdict, [[1, pending.trim()]], why));
+    pending = "";
+  }
+
+  const takes = {
+    opened(event) {
+      call = event.call;
+      began = performance.now() - event.at * 1000;
+      calls[call - 1] = [event.at * 1000, undefined];
+    },
+    restart(event) {
+      drop("restart", "goes on from the released text");
+      takes.opened(event);
+    },
+    draft(event) {
+      if (event.call === call) pending += event.text;
+    },
+    closed(event) {
+      if (calls[event.call - 1]) calls[event.call - 1][1] = event.at * 1000;
+    },
+    sentence(event) {
+      const place = pending.indexOf(event.draft);
+      if (place >= 0) pending = pending.slice(place + event.draft.length);
+      const times = { verdict: event.verdict, drafting: inMs(event.drafting), aligning: inMs(event.aligning) };
+      sentences.push(times);
+      if (event.verdict === "skipped" && skipped && skipped.index === event.index) {
+        for (const side of [skipped.draft, skipped.released]) side.append(event.lead + event.text);
+        return;
+      }
+      const made = put(row(event.verdict, event.verdict, event.parts || event.draft, event.parts || event.text));
+      if (event.lead.includes("\n\n")) made.item.classList.add("paragraph");
+      if (event.error) made.released.append(element("span", "fault", event.error));
+      if (event.verdict === "removed") made.released.append(element("span", "aside", "nothing"));
+      if (event.verdict === "skipped") skipped = { ...made, index: event.index };
+    },
+    released(event) {
+      text += event.text;
+      at("said").append(event.text);
+    },
+    end(event) {
+      finish("done", event.finish === "length" ? "not shown" : "");
+      facts.replaceChildren(...factsOf(event));
+      say(`Done: ${told(event)}`);
+    },
+    error(event) {
+      fail(event.message);
+    },
+  };
+
+  function finish(state, why) {
+    view.dataset.state = state;
+    drop("dropped", why || "not shown");
+    calls.forEach((span) => (span[1] = span[1] === undefined ? performance.now() - began : span[1]));
+    isDrawn = false;
+    draw();
+  }
+
+  function fail(message) {
+    finish("failed", "not shown");
+    view.append(element("p", "fault", message));
+    say("The reply broke off.");
+  }
+
+  view.dataset.state = "writing";
+  return {
+    view,
+    take(event) {
+      if (takes[event.type]) takes[event.type](event);
+      if (view.dataset.state === "writing") later();
+    },
+    fail,
+    stop() {
+      finish("stopped", "not shown");
+      say("Stopped. The server has closed the upstream.");
+    },
+    get isOver() {
+      return view.dataset.state !== "writing";
+    },
+    get text() {
+      return text;
+    },
+  };
+}
+
+function row(className, verdict, draft, released) {
+  const item = element("li", className);
+  const sides = { draft: element("span", "text draft"), released: element("span", "text released") };
+  sides.draft.append(...difference(draft, 2));
+  sides.released.append(...difference(released, 1));
+  item.append(sides.draft, element("span", "verdict", verdict), sides.released);
+  return { item, ...sides };
+}
+
+function inMs(span) {
+  return span && span.map((each) => each * 1000);
+}
+
+function count(number, name) {
+  return `${number.toLocaleString("en")} ${name}${number === 1 ? "" : "s"}`;
+}
+
+function factsOf({ totals, first_sentence_seconds: first, seconds: took, waste, finish }) {
+  const tokens = totals.upstream_tokens || { input: 0, output: 0 };
+  const facts = [
+    ["first sentence", first === null ? "none" : seconds(first * 1000)],
+    ["in all", seconds(took * 1000)],
+    ["upstream calls", totals.upstream_calls],
+    ["restarts", totals.restarts],
+    ["upstream tokens", `${tokens.estimated ? "about " : ""}${tokens.input} in, ${tokens.output} out`],
+    ["aligner tokens", totals.aligner_tokens],
+    ["written / shown", waste === null ? "nothing shown" : `${waste.toFixed(2)} ×`],
+  ];
+  if (finish !== "stop") facts.push(["ended by", finish]);
+  return facts.map(([name, value]) => {
+    const fact = element("div");
+    fact.append(element("dt", "", name), element("dd", "", String(value)));
+    return fact;
+  });
+}
+
+function told({ totals }) {
+  const verdicts = Object.entries(totals.sentences || {}).map(([verdict, number]) => `${number} ${verdict}`);
+  return verdicts.join(", ") || "no sentence";
+}
+
+// ---- Asking the server
+
+function post(messages, signal) {
+  const key = sessionStorage.getItem(KEY);
+  const headers = { "Content-Type": "application/json", ...(key ? { Authorization: `Bearer ${key}` } : {}) };
+  return fetch("playground/reply", { method: "POST", headers, body: JSON.stringify({ messages }), signal });
+}
+
+async function answered(messages, signal) {
+  let response = await post(messages, signal);
+  while (response.status === 401) {
+    if (!(await newKey(sessionStorage.getItem(KEY) !== null))) throw new Error("The server asks for a key.");
+    response = await post(messages, signal);
+  }
+  if (!response.ok) throw new Error(`The server refused (${response.status}): ${await reasonOf(response)}`);
+  return response;
+}
+
+async function reasonOf(response) {
+  const text = await response.text();
+  try {
+    const said = JSON.parse(text);
+    const reason = said.error ? said.error.message || said.error : said.detail;
+    return typeof reason === "string" ? reason : JSON.stringify(reason);
+  } catch {
+    return text.slice(0, 200);
+  }
+}
+
+async function* eventsOf(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    for (const line of lines) yield JSON.parse(line);
+  }
+}
+
+function newKey(wasRefused) {
+  at("wanted").textContent = wasRefused ? "The server does not know this key" : "This server asks for a key";
+  sessionStorage.removeItem(KEY);
+  at("key").value = "";
+  at("door").returnValue = "";
+  at("door").showModal();
+  return new Promise((resolve) => {
+    at("door").addEventListener("close", () => {
+      const key = at("key").value.trim();
+      at("key").value = "";
+      if (at("door").returnValue === "enter" && key) sessionStorage.setItem(KEY, key);
+      resolve(at("door").returnValue === "enter" && key !== "");
+    }, { once: true });
+  });
+}
+
+async function ask(question) {
+  const stopping = new AbortController();
+  const turn = turnOf(question);
+  const said = conversation;
+  running = stopping;
+  said.push({ role: "user", content: question });
+  at("said").replaceChildren();
+  at("turns").append(turn.view);
+  say("Writing");
+  show();
+  follows = true;
+  scrollTo(0, document.documentElement.scrollHeight);
+  try {
+    const response = await answered(said, stopping.signal);
+    for await (const event of eventsOf(response)) turn.take(event);
+    if (!turn.isOver) turn.fail("The connection ended before the reply did.");
+  } catch (error) {
+    if (stopping.signal.aborted) turn.stop();
+    else turn.fail(error instanceof TypeError ? "The server cannot be reached." : error.message);
+  }
+  // What nobody answered is not part of the conversation: many models refuse an empty turn.
+  if (turn.text) said.push({ role: "assistant", content: turn.text });
+  else said.pop();
+  if (running === stopping) running = null;
+  show();
+}
+
+// ---- The controls
+
+function say(text) {
+  at("status").textContent = text;
+}
+
+function show() {
+  const isEmpty = !at("turns").childElementCount;
+  at("welcome").hidden = !isEmpty;
+  at("fresh").hidden = isEmpty;
+  at("send").hidden = Boolean(running);
+  at("stop").hidden = !running;
+}
+
+function submit() {
+  const question = at("question").value.trim();
+  if (!question || running) return;
+  at("question").value = "";
+  at("question").focus();
+  ask(question);
+}
+
+at("ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+  submit();
+});
+at("question").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  submit();
+});
+document.addEventListener("scroll", () => {
+  follows = innerHeight + scrollY >= document.documentElement.scrollHeight - 48;
+}, { passive: true });
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && running && !at("door").open) running.abort();
+});
+at("stop").addEventListener("click", () => {
+  running.abort();
+  at("question").focus();
+});
+at("fresh").addEventListener("click", () => {
+  if (running) running.abort();
+  running = null;
+  conversation = [];
+  at("turns").replaceChildren();
+  say("");
+  show();
+  at("question").focus();
+});
+at("examples").addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button || running) return;
+  at("question").focus();
+  ask(button.textContent);
+});
+at("leave").addEventListener("click", () => at("door").close("leave"));
+at("question").focus();
+show();

@@ -1,0 +1,133 @@
+"""Run one reply and tell everything that happens in it, the drafts included.
+
+Rule: each run has a queue, an observer and a copy of the chat model of its own, so that no event can cross to another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+from uuid import UUID
+
+from anyio import CancelScope
+from langchain_core.callbacks import AsyncCallbackHandler
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, GenerationChunk, LLMResult
+
+from stream_aligner_lc.chat_model import StreamAlignedChat
+from stream_aligner_lc.nodes import UpstreamNode
+from stream_aligner_lc.playground import events
+from stream_aligner_lc.playground.events import Event
+
+logger = logging.getLogger(__name__)
+
+Tell = Callable[[Event], None]
+
+
+async def watched(llm: StreamAlignedChat, messages: Sequence[BaseMessage]) -> AsyncGenerator[Event]:
+    """Yield the events of one reply; close it to cancel the run, which closes the upstream.
+
+    An error is the last event. It never raises one.
+    """
+    waiting: asyncio.Queue[Event | None] = asyncio.Queue()
+    run = asyncio.create_task(_run(llm, messages, waiting.put_nowait), name="playground")
+    run.add_done_callback(lambda _: waiting.put_nowait(None))
+    try:
+        while (event := await waiting.get()) is not None:
+            yield event
+    finally:
+        run.cancel()
+        # A server that cancels this generator cancels every wait in it, this one too.
+        with CancelScope(shield=True):
+            await asyncio.wait([run])
+
+
+async def _run(llm: StreamAlignedChat, messages: Sequence[BaseMessage], tell: Tell) -> None:
+    began = time.perf_counter()
+    metadata: Mapping[str, Any] = {}
+    text, first = "", None
+    try:
+        async with aclosing(_observed(llm, began, tell).astream(list(messages))) as chunks:  # type: ignore[type-var]
+            async for chunk in chunks:
+                if chunk.text:
+                    first = first if first is not None else time.perf_counter() - began
+                    text += chunk.text
+                    tell(events.released(chunk.text))
+                metadata = chunk.response_metadata if "stream_aligner" in chunk.response_metadata else metadata
+    except Exception as fault:
+        logger.exception("A reply of the playground broke off.")
+        tell(events.failed(fault))
+        return
+    tell(events.ended(metadata, first=first, text=text, took=time.perf_counter() - began))
+
+
+def _observed(llm: StreamAlignedChat, began: float, tell: Tell) -> StreamAlignedChat:
+    """Return the same chat model with an observer and a recorder for one run, beside its own."""
+
+    def on_record(record: dict[str, Any]) -> None:
+        if llm.on_record is not None:
+            llm.on_record(record)
+        tell(events.judged(record))
+
+    return llm.model_copy(update={"observers": (*llm.observers, UpstreamObserver(began, tell)), "on_record": on_record})
+
+
+class UpstreamObserver(AsyncCallbackHandler):
+    """Tell what the upstream writes, call by call; what an aligner's own model says is not told."""
+
+    def __init__(self, began: float, tell: Tell) -> None:
+        self._began = began
+        self._tell = tell
+        self._calls: dict[UUID, int] = {}
+        self._has_written: set[UUID] = set()
+
+    async def on_chat_model_start(
+        self,
+        serialized: dict[str, Any],
+        messages: list[list[BaseMessage]],
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Number the call, if it is one of the upstream and no model inside it."""
+        if (metadata or {}).get("langgraph_node") != UpstreamNode.name or parent_run_id in self._calls:
+            return
+        self._calls[run_id] = len(self._calls) + 1
+        self._tell(events.opened(self._calls[run_id], self._seconds))
+
+    async def on_llm_new_token(
+        self,
+        token: str | list[str | dict[str, Any]],
+        *,
+        chunk: GenerationChunk | ChatGenerationChunk | None = None,
+        run_id: UUID,
+        **kwargs: Any,
+    ) -> None:
+        """Tell the text of a chunk."""
+        text = chunk.text if chunk is not None else token
+        if run_id in self._calls and isinstance(text, str) and text:
+            self._has_written.add(run_id)
+            self._tell(events.drafted(self._calls[run_id], text))
+
+    async def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
+        """Tell the end of a call, and before it the whole text of a model that does not stream."""
+        if run_id not in self._calls:
+            return
+        if run_id not in self._has_written and (text := response.generations[0][0].text):
+            self._tell(events.drafted(self._calls[run_id], text))
+        self._tell(events.closed(self._calls[run_id], self._seconds))
+
+    async def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        """Tell the end of a call that failed, or was closed for a restart."""
+        if run_id in self._calls:
+            self._tell(events.closed(self._calls[run_id], self._seconds))
+
+    @property
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._began
