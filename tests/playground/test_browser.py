@@ -1,0 +1,333 @@
+"""The playground in a real browser, without a window: a person asks, watches, stops, goes on asking."""
+
+import pytest
+from fastapi import Depends, Header, HTTPException
+from selenium.webdriver.common.keys import Keys
+
+from stream_aligner_lc.testing import AcceptAligner, ReplaceAligner, ScriptedAligner, ScriptedChatModel
+from tests.browsing import console, emulate, faults, tab_stops, wait_until
+from tests.report.replies import HOSTILE
+
+SKY = "The sky is green. It rains.\n\nSo be it."
+
+
+@pytest.fixture
+def opened(browser, served):
+    """Open the playground of an upstream and an aligner."""
+
+    def show(upstream, aligner, **options):
+        browser.get(served(upstream, aligner, **options))
+        browser.execute_script("sessionStorage.clear()")
+        return Page(browser)
+
+    return show
+
+
+class Page:
+    def __init__(self, browser):
+        self.browser = browser
+
+    def __getitem__(self, selector):
+        return self.browser.find_element("css selector", selector)
+
+    def all(self, selector):
+        return self.browser.find_elements("css selector", selector)
+
+    def texts(self, selector):
+        return [each.text.strip() for each in self.all(selector)]
+
+    def ask(self, question):
+        self["#question"].send_keys(question, Keys.ENTER)
+
+    def wait(self, state="done", count=1):
+        wait_until(lambda: len(self.all(f".turn[data-state={state}]")) == count)
+
+
+def test_a_question_is_typed_and_its_correction_watched(opened):
+    page = opened(ScriptedChatModel(SKY), ReplaceAligner(green="blue"))
+    page.ask("How is the weather?")
+    page.wait()
+    assert page[".turn h2"].text == "How is the weather?"
+    judged = [row for row in page.all(".rows li") if row.get_attribute("class").split()[0] in ("accepted", "replaced")]
+    assert [row.find_element("css selector", ".verdict").text for row in judged] == ["replaced", "accepted", "accepted"]
+    assert judged[0].find_element("css selector", ".draft").text == "The sky is green."
+    assert [row.find_element("css selector", ".released").text for row in judged] == [
+        "The sky is blue.",
+        "It rains.",
+        "So be it.",
+    ]
+    assert page.texts(".replaced .draft del") == ["green"]
+    assert page.texts(".replaced .released ins") == ["blue"]
+    assert len(page.all(".rows .restart")) == 1
+    assert len(page.all(".rows .paragraph")) == 1
+    assert page["#status"].text == "Done: 1 replaced, 2 accepted"
+    facts = dict(zip(page.texts(".turn dt"), page.texts(".turn dd"), strict=True))
+    assert (facts["upstream calls"], facts["restarts"]) == ("2", "1")
+    assert float(facts["written / shown"].removesuffix(" ×")) > 0
+    assert {"first sentence", "in all", "upstream tokens", "aligner tokens"} <= facts.keys()
+    assert len(page.all(".lane i.call")) == 2
+    assert len(page.all(".lane i.replaced")) == 2
+    assert console(page.browser) == []
+
+
+def test_the_draft_is_seen_while_it_is_written_and_before_its_verdict(opened):
+    page = opened(ScriptedChatModel("A slow sentence without an end " * 200, delay=0.01), AcceptAligner())
+    page.ask("Well?")
+    wait_until(lambda: len(page[".live .draft"].text) > 40)
+    assert page[".live .draft"].text.startswith("A slow sentence")
+    assert page[".live .released"].text == ""
+    assert page["#said"].get_attribute("textContent") == ""
+
+
+@pytest.mark.parametrize("how", ["button", "escape"])
+def test_stopping_closes_the_upstream_on_the_server_and_keeps_what_was_released(opened, how):
+    upstream = ScriptedChatModel("Word after word. " * 2000, delay=0.01)
+    page = opened(upstream, AcceptAligner())
+    page.ask("Well?")
+    wait_until(lambda: page.all(".rows .accepted"))
+    assert not page["#send"].is_displayed()
+    if how == "button":
+        page["#stop"].click()
+    else:
+        page["#question"].send_keys(Keys.ESCAPE)
+    page.wait("stopped")
+    wait_until(lambda: upstream.calls[0].is_closed)
+    assert not upstream.calls[0].is_finished
+    assert page["#status"].text.startswith("Stopped")
+    assert page["#send"].is_displayed()
+    assert not page["#stop"].is_displayed()
+    assert page.browser.execute_script("return document.activeElement.id") == "question"
+    assert page.all(".rows .accepted")
+    assert not page[".live"].is_displayed()
+
+
+def test_leaving_the_page_closes_the_upstream(opened):
+    upstream = ScriptedChatModel("Word after word. " * 2000, delay=0.01)
+    page = opened(upstream, AcceptAligner())
+    page.ask("Well?")
+    wait_until(lambda: page.all(".rows .accepted"))
+    page.browser.get("about:blank")
+    wait_until(lambda: upstream.calls[0].is_closed)
+    assert not upstream.calls[0].is_finished
+
+
+def test_several_questions_are_one_conversation_until_a_new_one_is_begun(opened):
+    upstream = ScriptedChatModel(["It is bad.", "", "Other.", "Third."])
+    page = opened(upstream, ReplaceAligner(bad="good"))
+    page.ask("One?")
+    page.wait(count=1)
+    page.ask("Two?")
+    page.wait(count=2)
+    assert [message.text for message in upstream.prompts[-1]] == ["One?", "It is good.", "Two?"]
+    page["#fresh"].click()
+    assert page["#welcome"].is_displayed()
+    assert page.all(".turn") == []
+    page.ask("Three?")
+    page.wait()
+    assert [message.text for message in upstream.prompts[-1]] == ["Three?"]
+
+
+def test_a_new_conversation_while_a_reply_is_written_stops_it_and_knows_nothing_of_it(opened):
+    upstream = ScriptedChatModel(["Word after word. " * 2000, "Fine."], delay=0.01)
+    page = opened(upstream, AcceptAligner())
+    page.ask("One?")
+    wait_until(lambda: page.all(".rows .accepted"))
+    page["#fresh"].click()
+    wait_until(lambda: upstream.calls[0].is_closed)
+    page.ask("Two?")
+    page.wait()
+    assert [message.text for message in upstream.prompts[-1]] == ["Two?"]
+
+
+def test_an_example_is_asked_by_its_button(opened):
+    upstream = ScriptedChatModel("Fine.")
+    page = opened(upstream, AcceptAligner(), examples=["What <b>is</b> it?", "And this?"])
+    assert page.texts("#examples button") == ["What <b>is</b> it?", "And this?"]
+    page["#examples button"].send_keys(Keys.ENTER)
+    page.wait()
+    assert upstream.prompts[0][-1].text == "What <b>is</b> it?"
+
+
+def test_shift_and_enter_make_a_new_line_and_nothing_is_not_asked(opened):
+    upstream = ScriptedChatModel("Fine.")
+    page = opened(upstream, AcceptAligner())
+    page.ask("  ")
+    assert page.all(".turn") == []
+    page["#question"].clear()
+    page["#question"].send_keys("One", Keys.SHIFT, Keys.ENTER, Keys.NULL, "two", Keys.ENTER)
+    page.wait()
+    assert upstream.prompts[0][-1].text == "One\ntwo"
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if "\x00" not in text and "\ud800" not in text])
+def test_hostile_text_is_shown_and_not_run(opened, text):
+    page = opened(ScriptedChatModel([[f"{text} bad."], ""]), ReplaceAligner(bad="good"))
+    page.ask(text.replace("\u2028", ""))
+    page.wait()
+    assert page.browser.execute_script("return document.querySelector('.rows .draft').textContent") == f"{text} bad."
+    assert (
+        page.browser.execute_script("return document.querySelector('.rows .released').textContent") == f"{text} good."
+    )
+    assert page.browser.execute_script("return document.querySelectorAll('main script, main img, main b').length") == 0
+    assert console(page.browser) == []
+
+
+def test_a_script_that_got_in_all_the_same_would_not_run(opened):
+    page = opened(ScriptedChatModel("Fine."), AcceptAligner())
+    page.browser.execute_script(
+        "const bad = document.createElement('script'); bad.textContent = 'window.ran = true';"
+        "document.body.append(bad);"
+        "document.body.setAttribute('onclick', 'window.ran = true'); document.body.click();"
+        "const image = new Image(); image.src = 'https://example.org/x.png'; document.body.append(image);"
+    )
+    assert page.browser.execute_script("return window.ran") is None
+    assert "Content Security Policy" in " ".join(entry["message"] for entry in page.browser.get_log("browser"))
+
+
+def test_what_went_wrong_is_said_and_the_next_question_is_answered(opened):
+    upstream = ScriptedChatModel([RuntimeError("sk-123"), "Fine."])
+    page = opened(upstream, AcceptAligner())
+    page.ask("One?")
+    page.wait("failed")
+    assert page[".turn > .fault"].text == "RuntimeError. The server's log says more."
+    page.ask("Two?")
+    page.wait("done")
+    assert [message.text for message in upstream.prompts[-1]] == ["Two?"]
+
+
+def test_removed_kept_and_skipped_sentences_are_shown_as_what_they_are(opened):
+    script = "First. Second. Third.\n\n```\nline one\n\nline two\n```\n"
+    aligner = ScriptedAligner({0: "", 1: RuntimeError("no")})
+    page = opened(ScriptedChatModel(script), aligner, on_aligner_error="keep")
+    page.ask("Well?")
+    page.wait()
+    assert page[".removed .released"].text == "nothing"
+    assert "RuntimeError" in page[".kept .fault"].text
+    skipped = "\n".join(page.texts(".skipped .released"))
+    assert [line for line in skipped.split("\n") if line] == ["```", "line one", "line two", "```"]
+
+
+def test_what_was_written_in_vain_is_struck_out(opened):
+    upstream = ScriptedChatModel(["It is bad. So more is bad.", " All is well."])
+    page = opened(upstream, ReplaceAligner({"It is bad": "It is good"}, delay=0.5), lookahead=2)
+    page.ask("Well?")
+    page.wait()
+    assert page.texts(".restart .draft del") == ["So more is bad."]
+    assert page.texts(".accepted .released") == ["All is well."]
+
+
+def test_a_key_is_asked_for_and_kept_in_this_tab_alone(opened):
+    def keyed(authorization: str = Header("")):
+        if authorization != "Bearer right":
+            raise HTTPException(401, "Send a key.")
+
+    upstream = ScriptedChatModel("Fine.")
+    page = opened(upstream, AcceptAligner(), dependencies=[Depends(keyed)])
+    page.ask("Well?")
+    wait_until(page["#door"].is_displayed)
+    assert page.browser.execute_script("return document.activeElement.id") == "key"
+    assert faults(page.browser) == []
+    page["#key"].send_keys("wrong", Keys.ENTER)
+    wait_until(lambda: "does not know" in page["#wanted"].text)
+    page["#key"].send_keys("right", Keys.ENTER)
+    page.wait()
+    page.ask("And now?")
+    page.wait(count=2)
+    assert len(upstream.calls) == 2
+    stored = "return [Object.values(sessionStorage), Object.values(localStorage), document.cookie]"
+    assert page.browser.execute_script(stored) == [["right"], [], ""]
+
+
+def test_without_the_key_nothing_is_asked(opened):
+    def keyed():
+        raise HTTPException(401, "Send a key.")
+
+    upstream = ScriptedChatModel("Fine.")
+    page = opened(upstream, AcceptAligner(), dependencies=[Depends(keyed)])
+    page.ask("Well?")
+    wait_until(page["#door"].is_displayed)
+    page["#leave"].click()
+    page.wait("failed")
+    assert page[".turn > .fault"].text == "The server asks for a key."
+    assert upstream.calls == []
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_for_everyone_before_and_after_a_question(opened, width, scheme):
+    script = f"The sky is green. Gone. Kept. {'Long' * 60}. So be it."
+    aligner = ScriptedAligner({0: "The sky is blue.", 1: "", 2: RuntimeError("no")})
+    page = opened(ScriptedChatModel(script), aligner, on_aligner_error="keep")
+    emulate(page.browser, width=width, scheme=scheme)
+    assert faults(page.browser) == []
+    page.ask("How is the weather?" * 20)
+    page.wait()
+    assert faults(page.browser) == []
+    assert console(page.browser) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_for_everyone_while_a_reply_is_written_and_when_it_broke_off(opened, scheme):
+    upstream = ScriptedChatModel([["Word after word. " * 300], RuntimeError("no")], delay=0.01)
+    page = opened(upstream, AcceptAligner())
+    emulate(page.browser, scheme=scheme)
+    page.ask("Well?")
+    wait_until(lambda: page.all(".rows .accepted"))
+    assert faults(page.browser) == []
+    page["#stop"].click()
+    page.wait("stopped")
+    page.ask("And now?")
+    page.wait("failed")
+    assert faults(page.browser) == []
+
+
+def test_controls_are_reached_by_tab_in_the_order_of_reading(opened):
+    page = opened(ScriptedChatModel("Fine."), AcceptAligner(), examples=["One?", "Two?"])
+    assert page.browser.execute_script("return document.activeElement.id") == "question"
+    page["h1"].click()
+    assert tab_stops(page.browser, 4) == ["BUTTON", "BUTTON", "question", "send"]
+    page.ask("Well?")
+    page.wait()
+    page["h1"].click()
+    assert tab_stops(page.browser, 3) == ["fresh", "question", "send"]
+
+
+def test_a_screen_reader_hears_what_is_released_and_no_draft(opened):
+    page = opened(ScriptedChatModel("It is bad. It rains."), ReplaceAligner(bad="good"))
+    assert page["#said"].get_attribute("role") == "log"
+    assert page["#status"].get_attribute("role") == "status"
+    page.ask("Well?")
+    page.wait()
+    assert page["#said"].get_attribute("textContent") == "It is good. It rains."
+    assert (
+        page.browser.execute_script("return document.querySelectorAll('[aria-live] .draft, [role=log] .draft').length")
+        == 0
+    )
+    assert page[".timeline"].get_attribute("aria-label") == "Upstream: 2 calls. 2 sentences."
+
+
+def test_nothing_moves_for_those_who_want_no_motion(opened):
+    animated = "return getComputedStyle(document.querySelector('.live .verdict'), '::before').animationName"
+    for motion, name in (("no-preference", "breathe"), ("reduce", "none")):
+        page = opened(ScriptedChatModel("A sentence without an end " * 200, delay=0.01), AcceptAligner())
+        emulate(page.browser, motion=motion)
+        page.ask("Well?")
+        wait_until(lambda page=page: page.all(".live"))
+        assert page.browser.execute_script(animated) == name
+
+
+def test_on_paper_there_are_replies_and_no_controls(opened):
+    page = opened(ScriptedChatModel(SKY), ReplaceAligner(green="blue"))
+    page.ask("How is the weather?")
+    page.wait()
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert page["#notice"].is_displayed()
+    assert page[".rows"].is_displayed()
+    for control in ("footer", "#fresh", "#welcome"):
+        assert not page[control].is_displayed()
+
+
+def test_the_page_says_that_it_shows_what_nobody_else_sees(opened):
+    page = opened(ScriptedChatModel("Fine."), AcceptAligner())
+    assert "Raw text is shown here" in page["#notice"].text
+    assert "No other reader" in page["#notice"].text
