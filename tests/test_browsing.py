@@ -25,6 +25,7 @@ _BAD = {
     "too small": ("min-height: 2rem", "height: 1rem; padding: 0"),
     "scrolls sideways": ("<p id=one>", "<p id=one style='width: 3000px'>"),
     "asks elsewhere": ("<p id=one>", "<link rel=stylesheet href='http://127.0.0.1:9/x.css'><p>"),
+    "of a mark": ("<p id=one>", "<p id=one><i class=key style='background: #aaa; display: block'>x</i>"),
     "contrast": ("<p id=one>", "<p id=one style='color: #999'>"),
 }
 

@@ -15,10 +15,14 @@ function seconds(ms) {
   return ms >= 10000 ? `${(ms / 1000).toFixed(0)} s` : ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms)} ms`;
 }
 
-// A text, or its differences as [0 stayed | 1 went | 2 came, text]; one of these kinds may be left out.
+// A text, or its differences as [0 stayed | 1 went | 2 came, text]; one of these kinds may be left out. The space behind
+// a word belongs to its part, but it is not marked.
 function difference(said, without) {
   const parts = typeof said === "string" ? [[0, said]] : said;
-  return parts.filter(([kind]) => kind !== without).map(([kind, text]) => element(PARTS[kind], "", text));
+  return parts.filter(([kind]) => kind !== without).flatMap(([kind, text]) => {
+    const marked = text.trimEnd() || text;
+    return [element(PARTS[kind], "", marked), text.slice(marked.length)];
+  });
 }
 
 // Two lanes, of sentences with `verdict`, `drafting` and `aligning`: [start, end] in ms, or nothing. `calls` are times
