@@ -46,6 +46,17 @@ def status_of(fault: BaseException) -> int | None:
     return None
 
 
+def chain_of(fault: BaseException) -> str:
+    """Return the classes and statuses of a fault and its causes, without a word of what they say."""
+    said: list[str] = []
+    each: BaseException | None = fault
+    while each is not None and len(said) < 4:
+        status = status_of(each)
+        said.append(type(each).__name__ + (f" (status {status})" if status else ""))
+        each = each.__cause__
+    return " from ".join(said)
+
+
 def is_transient(fault: BaseException) -> bool:
     """Say whether the same call may succeed a little later."""
     if any(getattr(fault, name, None) in _FOR_GOOD for name in ("code", "type")):

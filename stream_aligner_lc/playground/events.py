@@ -18,6 +18,7 @@ from typing import Any
 
 from stream_aligner_lc.corrections import CHANGED
 from stream_aligner_lc.errors import StreamAlignerError
+from stream_aligner_lc.faults import chain_of
 from stream_aligner_lc.showing.differences import coded
 
 Event = dict[str, Any]
@@ -70,11 +71,12 @@ def ended(metadata: Mapping[str, Any], *, first: float | None, text: str, took: 
 
 def failed(fault: BaseException) -> Event:
     """Say that the reply broke off, and by whose fault."""
-    kinds = [type(fault).__name__]
-    cause = fault.__cause__
     # What a provider says of an error may hold a key or an address; what we say by ourselves does not.
-    if isinstance(fault, StreamAlignerError) and cause is None:
-        return {"type": "error", "message": f"{kinds[0]}: {fault}"}
-    if cause is not None:
-        kinds.append(type(cause).__name__)
-    return {"type": "error", "message": f"{' from '.join(kinds)}. The server's log says more."}
+    if isinstance(fault, StreamAlignerError) and fault.__cause__ is None:
+        return {"type": "error", "message": f"{type(fault).__name__}: {fault}"}
+    return {"type": "error", "message": f"{chain_of(fault)}. At the level DEBUG the server's log says more."}
+
+
+def broken_off() -> Event:
+    """Say that the server ended the reply."""
+    return {"type": "error", "message": "The server broke this reply off: ask again a little later."}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from html import escape
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -13,11 +11,10 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.params import Depends as Dependency
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import BaseModel, Field
-from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from stream_aligner_lc.chat_model import StreamAlignedChat
 from stream_aligner_lc.playground.examples import is_bundled, questions_for
+from stream_aligner_lc.playground.lines import Attend, Lines, until_left
 from stream_aligner_lc.playground.watching import watched
 from stream_aligner_lc.showing import pages
 
@@ -53,13 +50,19 @@ class Asked(BaseModel):
 
 
 def router(
-    llm: StreamAlignedChat, *, examples: Sequence[str] | None = None, dependencies: Sequence[Dependency] = ()
+    llm: StreamAlignedChat,
+    *,
+    examples: Sequence[str] | None = None,
+    dependencies: Sequence[Dependency] = (),
+    attend: Attend = until_left,
 ) -> APIRouter:
     """Return the routes of the playground: the page at `/`, and what it needs below `/playground`.
 
     It shows drafts, which nothing else does: include it only where somebody asked for it. `dependencies` guard the
     address that answers, for example with a check of an API key; where one of them answers 401, the page asks for a
-    key and sends it as `Authorization: Bearer`. `examples` are questions to offer, by default ones that suit `llm`.
+    key and sends it as `Authorization: Bearer`. `attend` does the work of an answer for as long as its reader is there,
+    as `until_left`, and may refuse to begin: a server that counts its replies passes its own. `examples` are questions
+    to offer, by default ones that suit `llm`.
     """
     files = {
         "": ("text/html", _page(llm, questions_for(llm) if examples is None else examples)),
@@ -75,7 +78,7 @@ def router(
     async def reply(asked: Asked) -> Response:
         if asked.messages[-1].role != "user":
             raise HTTPException(422, "The last message must be the user's: that is what is answered.")
-        return _UntilLeft(_lines(llm, [_message(turn) for turn in asked.messages]), headers=_HEADERS)
+        return Lines(watched(llm, [_message(turn) for turn in asked.messages]), attend=attend, headers=_HEADERS)
 
     return routes
 
@@ -96,27 +99,6 @@ def from_this_page(request: Request) -> None:
     is_own = origin is None or urlsplit(origin).netloc == request.headers.get("host")
     if site not in (None, "same-origin") or not is_own:
         raise HTTPException(403, "Only the playground's own page may ask here.")
-
-
-class _UntilLeft(StreamingResponse):
-    """A stream of lines that ends when its reader leaves, also while there is nothing to send."""
-
-    media_type = "application/x-ndjson"
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # From version 2.4 on Starlette notices a reader who has left only when it sends, and a silent upstream goes on.
-        asgi = {**scope.get("asgi", {}), "spec_version": "2.3"}
-        try:
-            await super().__call__({**scope, "asgi": asgi}, receive, send)
-        finally:
-            # Where the reader left while a line was being sent, nobody else closes what is iterated.
-            await self.body_iterator.aclose()  # type: ignore[attr-defined]
-
-
-async def _lines(llm: StreamAlignedChat, messages: Sequence[BaseMessage]) -> AsyncGenerator[str]:
-    async with aclosing(watched(llm, messages)) as events:
-        async for event in events:
-            yield json.dumps(event, default=str) + "\n"
 
 
 def _message(turn: Turn) -> BaseMessage:

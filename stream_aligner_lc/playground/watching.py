@@ -13,12 +13,12 @@ from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
-from anyio import CancelScope
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, GenerationChunk, LLMResult
 
 from stream_aligner_lc.chat_model import StreamAlignedChat
+from stream_aligner_lc.faults import chain_of
 from stream_aligner_lc.nodes import UpstreamNode
 from stream_aligner_lc.playground import events
 from stream_aligner_lc.playground.events import Event
@@ -41,9 +41,7 @@ async def watched(llm: StreamAlignedChat, messages: Sequence[BaseMessage]) -> As
             yield event
     finally:
         run.cancel()
-        # A server that cancels this generator cancels every wait in it, this one too.
-        with CancelScope(shield=True):
-            await asyncio.wait([run])
+        await asyncio.wait([run])
 
 
 async def _run(llm: StreamAlignedChat, messages: Sequence[BaseMessage], tell: Tell) -> None:
@@ -59,7 +57,9 @@ async def _run(llm: StreamAlignedChat, messages: Sequence[BaseMessage], tell: Te
                     tell(events.released(chunk.text))
                 metadata = chunk.response_metadata if "stream_aligner" in chunk.response_metadata else metadata
     except Exception as fault:
-        logger.exception("A reply of the playground broke off.")
+        # An exception's words may quote anything; who asks for DEBUG wants them all the same.
+        logger.warning("A reply of the playground broke off: %s", chain_of(fault))
+        logger.debug("What broke it off:", exc_info=fault)
         tell(events.failed(fault))
         return
     tell(events.ended(metadata, first=first, text=text, took=time.perf_counter() - began))

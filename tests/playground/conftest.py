@@ -35,8 +35,8 @@ def served():
     """Serve an upstream and an aligner, and return the address."""
     with ExitStack() as stack:
 
-        def serve(upstream, aligner, *, examples=None, dependencies=(), **options):
+        def serve(upstream, aligner, *, of_router=None, **options):
             llm = StreamAlignedChat(upstream, aligner, **options)
-            return stack.enter_context(serving(llm, examples=examples, dependencies=dependencies))
+            return stack.enter_context(serving(llm, **(of_router or {})))
 
         yield serve

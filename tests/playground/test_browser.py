@@ -141,7 +141,7 @@ def test_a_new_conversation_while_a_reply_is_written_stops_it_and_knows_nothing_
 
 def test_an_example_is_asked_by_its_button(opened):
     upstream = ScriptedChatModel("Fine.")
-    page = opened(upstream, AcceptAligner(), examples=["What <b>is</b> it?", "And this?"])
+    page = opened(upstream, AcceptAligner(), of_router={"examples": ["What <b>is</b> it?", "And this?"]})
     assert page.texts("#examples button") == ["What <b>is</b> it?", "And this?"]
     page["#examples button"].send_keys(Keys.ENTER)
     page.wait()
@@ -189,7 +189,7 @@ def test_what_went_wrong_is_said_and_the_next_question_is_answered(opened):
     page = opened(upstream, AcceptAligner())
     page.ask("One?")
     page.wait("failed")
-    assert page[".turn > .fault"].text == "RuntimeError. The server's log says more."
+    assert page[".turn > .fault"].text == "RuntimeError. At the level DEBUG the server's log says more."
     page.ask("Two?")
     page.wait("done")
     assert [message.text for message in upstream.prompts[-1]] == ["Two?"]
@@ -222,7 +222,7 @@ def test_a_key_is_asked_for_and_kept_in_this_tab_alone(opened):
             raise HTTPException(401, "Send a key.")
 
     upstream = ScriptedChatModel("Fine.")
-    page = opened(upstream, AcceptAligner(), dependencies=[Depends(keyed)])
+    page = opened(upstream, AcceptAligner(), of_router={"dependencies": [Depends(keyed)]})
     page.ask("Well?")
     wait_until(page["#door"].is_displayed)
     assert page.browser.execute_script("return document.activeElement.id") == "key"
@@ -243,7 +243,7 @@ def test_without_the_key_nothing_is_asked(opened):
         raise HTTPException(401, "Send a key.")
 
     upstream = ScriptedChatModel("Fine.")
-    page = opened(upstream, AcceptAligner(), dependencies=[Depends(keyed)])
+    page = opened(upstream, AcceptAligner(), of_router={"dependencies": [Depends(keyed)]})
     page.ask("Well?")
     wait_until(page["#door"].is_displayed)
     page["#leave"].click()
@@ -282,7 +282,7 @@ def test_the_page_is_for_everyone_while_a_reply_is_written_and_when_it_broke_off
 
 
 def test_controls_are_reached_by_tab_in_the_order_of_reading(opened):
-    page = opened(ScriptedChatModel("Fine."), AcceptAligner(), examples=["One?", "Two?"])
+    page = opened(ScriptedChatModel("Fine."), AcceptAligner(), of_router={"examples": ["One?", "Two?"]})
     assert page.browser.execute_script("return document.activeElement.id") == "question"
     page["h1"].click()
     assert tab_stops(page.browser, 4) == ["BUTTON", "BUTTON", "question", "send"]

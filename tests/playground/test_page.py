@@ -50,7 +50,7 @@ def test_the_script_puts_nothing_in_as_markup():
 def test_names_and_examples_are_text(served):
     hostile = '"><script>alert(1)</script>{braces}'
     upstream = ScriptedChatModel("Fine.", model_name=hostile)
-    page = httpx.get(served(upstream, AcceptAligner(), examples=[hostile])).text
+    page = httpx.get(served(upstream, AcceptAligner(), of_router={"examples": [hostile]})).text
     assert page.count("<script") == 1
     assert page.count("&lt;script&gt;") == 2
     assert page.count("{braces}") == 2
