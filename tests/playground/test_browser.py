@@ -139,6 +139,30 @@ def test_a_new_conversation_while_a_reply_is_written_stops_it_and_knows_nothing_
     assert [message.text for message in upstream.prompts[-1]] == ["Two?"]
 
 
+def test_the_end_stays_in_view_unless_the_reader_has_scrolled_up(opened):
+    below = "return document.documentElement.scrollHeight - innerHeight - scrollY"
+    page = opened(ScriptedChatModel("Word after word. " * 2000, delay=0.005), AcceptAligner())
+    page.ask("Well?")
+    wait_until(lambda: page.browser.execute_script("return scrollY") > 300)
+    assert page.browser.execute_script(below) < 100
+    page.browser.execute_script("scrollTo(0, 0)")
+    seen = len(page.all(".rows li"))
+    wait_until(lambda: len(page.all(".rows li")) > seen + 10)
+    assert page.browser.execute_script("return scrollY") == 0
+
+
+def test_a_reply_of_a_thousand_sentences_is_shown_whole(opened):
+    script = " ".join(f"This is sentence {number}." for number in range(1000))
+    page = opened(ScriptedChatModel(script), ReplaceAligner({"sentence 500": "number 500"}))
+    page.ask("Well?")
+    wait_until(lambda: page.all(".turn[data-state=done]"), seconds=60)
+    said = page.browser.execute_script(
+        "return [...document.querySelectorAll('.accepted .released, .replaced .released')].map((e) => e.textContent)"
+    )
+    assert " ".join(said) == script.replace("sentence 500", "number 500")
+    assert page.browser.execute_script("return document.querySelectorAll('.lane i:not(.call)').length") == 2000
+
+
 def test_an_example_is_asked_by_its_button(opened):
     upstream = ScriptedChatModel("Fine.")
     page = opened(upstream, AcceptAligner(), of_router={"examples": ["What <b>is</b> it?", "And this?"]})
@@ -252,7 +276,7 @@ def test_without_the_key_nothing_is_asked(opened):
     assert upstream.calls == []
 
 
-@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize("width", [320, 360, 1200])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_for_everyone_before_and_after_a_question(opened, width, scheme):
     script = f"The sky is green. Gone. Kept. {'Long' * 60}. So be it."

@@ -1,6 +1,7 @@
 // Asks, and draws what comes: a row for each sentence, the draft beside what was released.
 
 const KEY = "stream-aligner-key";
+const PACE = 150;  // ms between two drawings of the times, which are drawn whole
 let conversation = [];
 let running = null;
 let follows = true;  // the end of the page stays in view until the reader scrolls up
@@ -24,6 +25,7 @@ function turnOf(question) {
   let call = 0;
   let text = "";
   let began = performance.now();
+  let timed = 0;
   let isDrawn = true;
   let skipped = null;
 
@@ -32,14 +34,20 @@ function turnOf(question) {
     isDrawn = true;
     live.draft.textContent = pending.trim();
     live.item.hidden = view.dataset.state !== "writing";
-    const ends = calls.map(([from, to]) => [from, to === undefined ? performance.now() - began : to]);
-    const line = timeline(sentences, { calls: ends });
-    if (line) {
-      line.setAttribute("role", "img");
-      line.setAttribute("aria-label", `Upstream: ${count(calls.length, "call")}. ${count(sentences.length, "sentence")}.`);
-      when.replaceChildren(line);
+    const now = performance.now();
+    if (view.dataset.state !== "writing" || now - timed > PACE) {
+      timed = now;
+      drawTimes(now - began);
     }
     if (follows) scrollTo(0, document.documentElement.scrollHeight);
+  }
+
+  function drawTimes(now) {
+    const line = timeline(sentences, { calls: calls.map(([from, to = now]) => [from, to]) });
+    if (!line) return;
+    line.setAttribute("role", "img");
+    line.setAttribute("aria-label", `Upstream: ${count(calls.length, "call")}. ${count(sentences.length, "sentence")}.`);
+    when.replaceChildren(line);
   }
 
   function later() {
