@@ -102,8 +102,8 @@ function turnOf(question) {
       at("said").append(event.text);
     },
     end(event) {
-      finish("done", event.finish === "length" ? "not shown" : "");
       facts.replaceChildren(...factsOf(event));
+      finish("done");
       say(`Done: ${told(event)}`);
     },
     error(event) {
@@ -111,17 +111,19 @@ function turnOf(question) {
     },
   };
 
-  function finish(state, why) {
+  function finish(state) {
     view.dataset.state = state;
-    drop("dropped", why || "not shown");
+    drop("dropped", "not shown");
     calls.forEach((span) => (span[1] = span[1] === undefined ? performance.now() - began : span[1]));
     isDrawn = false;
     draw();
   }
 
   function fail(message) {
-    finish("failed", "not shown");
-    view.append(element("p", "fault", message));
+    const fault = element("p", "fault", message);
+    fault.setAttribute("role", "alert");
+    view.append(fault);
+    finish("failed");
     say("The reply broke off.");
   }
 
@@ -134,11 +136,11 @@ function turnOf(question) {
     },
     fail,
     stop() {
-      finish("stopped", "not shown");
+      finish("stopped");
       say("Stopped. The server has closed the upstream.");
     },
-    get isOver() {
-      return view.dataset.state !== "writing";
+    get state() {
+      return view.dataset.state;
     },
     get text() {
       return text;
@@ -259,7 +261,7 @@ async function ask(question) {
   try {
     const response = await answered(said, stopping.signal);
     for await (const event of eventsOf(response)) turn.take(event);
-    if (!turn.isOver) turn.fail("The connection ended before the reply did.");
+    if (turn.state === "writing") turn.fail("The connection ended before the reply did.");
   } catch (error) {
     if (stopping.signal.aborted) turn.stop();
     else turn.fail(error instanceof TypeError ? "The server cannot be reached." : error.message);
@@ -267,6 +269,7 @@ async function ask(question) {
   // What nobody answered is not part of the conversation: many models refuse an empty turn.
   if (turn.text) said.push({ role: "assistant", content: turn.text });
   else said.pop();
+  if (turn.state === "failed" && !turn.text && !at("question").value) at("question").value = question;
   if (running === stopping) running = null;
   show();
 }
