@@ -4,6 +4,7 @@ const KEY = "stream-aligner-key";
 const PACE = 150;  // ms between two drawings of the times, which are drawn whole
 let conversation = [];
 let running = null;
+let wasAt = 0;
 let follows = true;  // the end of the page stays in view until the reader scrolls up
 
 // ---- One question and its reply
@@ -103,15 +104,15 @@ function turnOf(question) {
     },
     end(event) {
       facts.replaceChildren(...factsOf(event));
-      finish("done");
-      say(`Done: ${told(event)}`);
+      finish("done", `Done: ${told(event)}`);
     },
     error(event) {
       fail(event.message);
     },
   };
 
-  function finish(state) {
+  function finish(state, status) {
+    say(status);
     view.dataset.state = state;
     drop("dropped", "not shown");
     calls.forEach((span) => (span[1] = span[1] === undefined ? performance.now() - began : span[1]));
@@ -123,8 +124,7 @@ function turnOf(question) {
     const fault = element("p", "fault", message);
     fault.setAttribute("role", "alert");
     view.append(fault);
-    finish("failed");
-    say("The reply broke off.");
+    finish("failed", "The reply broke off.");
   }
 
   view.dataset.state = "writing";
@@ -136,8 +136,7 @@ function turnOf(question) {
     },
     fail,
     stop() {
-      finish("stopped");
-      say("Stopped. The server has closed the upstream.");
+      finish("stopped", "Stopped. The server has closed the upstream.");
     },
     get state() {
       return view.dataset.state;
@@ -306,7 +305,10 @@ at("question").addEventListener("keydown", (event) => {
   submit();
 });
 document.addEventListener("scroll", () => {
-  follows = innerHeight + scrollY >= document.documentElement.scrollHeight - 48;
+  const isBelow = innerHeight + scrollY >= document.documentElement.scrollHeight - 48;
+  // The page may have grown since it was scrolled to its end; only a reader scrolls up.
+  follows = isBelow || (follows && scrollY >= wasAt);
+  wasAt = scrollY;
 }, { passive: true });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && running && !at("door").open) running.abort();
