@@ -19,6 +19,11 @@ WANTED = (
     "report/assets/page.html",
     "report/assets/page.css",
     "report/assets/page.js",
+    "showing/assets/shared.css",
+    "showing/assets/shared.js",
+    "playground/assets/page.html",
+    "playground/assets/page.css",
+    "playground/assets/page.js",
     "sums/checkpoints/sums-upstream/model.safetensors",
     "sums/checkpoints/sums-aligner/model.safetensors",
 )
