@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 WHEEL := build/wheel
 TESTS ?= tests
 
-.PHONY: demo test test-vllm check audit format bench soak pair experiments dist test-wheel clean
+.PHONY: demo test test-vllm check docs audit format bench soak pair experiments dist test-wheel clean
 
 demo: $(STAMP)  ## Two small models on sums: one makes mistakes, the other corrects them as they are said.
 	$(BIN)/python -m stream_aligner_lc demo
@@ -22,6 +22,9 @@ check: $(STAMP)  ## Lint, formatting and strict types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(STAMP)  ## The documentation, into site/; a broken link or anchor is an error.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 audit: $(STAMP)  ## Known vulnerabilities of everything in constraints.txt; asks PyPI, so it needs the network.
 	$(BIN)/python -m pip install --quiet -c constraints.txt --group audit
@@ -83,4 +86,4 @@ $(VLLM)/.installed:
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VLLM) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

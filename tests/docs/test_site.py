@@ -1,0 +1,135 @@
+"""The site as it is built: complete, without a broken link, and without a request to anybody else."""
+
+import functools
+import http.server
+import os
+import re
+import subprocess
+import sys
+import threading
+from html.parser import HTMLParser
+
+import pytest
+import yaml
+
+import stream_aligner_lc
+from stream_aligner_lc.continuation.providers import PROVIDERS
+from tests.docs.snippets import DOCS, ROOT
+from tests.report.conftest import driver  # noqa: F401  # the browser
+
+# What a browser fetches by itself; a link in a text it does not.
+LOADS = {("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("video", "src")}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+class Loading(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.addresses = []
+        self.is_mermaid = False
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.is_mermaid |= "mermaid" in (given.get("class") or "").split()
+        if tag == "link" and given.get("rel") in ("canonical", "prev", "next"):
+            return
+        self.addresses += [value for name, value in attributes if (tag, name) in LOADS and value]
+
+
+def test_no_page_loads_anything_from_elsewhere(site):
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 30
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        loading = Loading()
+        loading.feed(text)
+        assert loading.addresses
+        assert [each for each in loading.addresses if "//" in each] == [], page
+        # The theme's script would fetch the library for such a drawing.
+        assert not loading.is_mermaid
+        assert not re.search(r"@import|fonts\.g|data-md-component=\"source\"", text)
+    for sheet in site.rglob("*.css"):
+        assert not re.search(r"@import|url\([\"']?(?!data:)(?:https?:)?//", sheet.read_text(encoding="utf-8")), sheet
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def address(site):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("path", ["", "providers/anthropic/", "reference/chat/", "experiments/", "examples/"])
+def test_a_browser_asks_nobody_but_the_site(path, address, request):
+    browser = request.getfixturevalue("driver")
+    browser.get(address + path)
+    browser.get_log("browser")
+    asked = browser.execute_script("return performance.getEntriesByType('resource').map(each => each.name)")
+    assert len(asked) > 2
+    assert [each for each in asked if not each.startswith((address, "data:"))] == []
+    assert browser.execute_script("return document.querySelector('h1').textContent")
+    wide = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    assert not browser.execute_script(wide), "it scrolls sideways"
+
+
+def test_every_exported_name_has_its_place_in_the_reference(site):
+    shown = set()
+    for page in (site / "reference").rglob("*.html"):
+        shown |= set(re.findall(r'id="stream_aligner_lc\.([\w.]+)"', page.read_text(encoding="utf-8")))
+    assert set(stream_aligner_lc.__all__) <= shown
+    from stream_aligner_lc import testing
+
+    assert {f"testing.{name}" for name in testing.__all__ if name != "AcceptAligner"} <= shown
+
+
+def test_every_page_stands_in_the_navigation():
+    class Loader(yaml.SafeLoader):
+        pass
+
+    config = yaml.load((ROOT / "mkdocs.yml").read_text(), Loader)  # a safe one
+
+    def pages_of(entry):
+        if isinstance(entry, str):
+            return {entry}
+        parts = entry.values() if isinstance(entry, dict) else entry
+        return set().union(*map(pages_of, parts))
+
+    assert pages_of(config["nav"]) >= {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+    assert {"site_url", "repo_url"}.isdisjoint(config)
+
+
+def test_the_table_of_providers_names_every_class_that_is_known():
+    page = (DOCS / "providers" / "index.md").read_text()
+    for provider in PROVIDERS:
+        for name in provider.classes:
+            assert f"`{name}`" in page, name
+
+
+def test_a_document_of_the_repository_is_a_page_and_a_link_into_the_code_says_where_it_is(site):
+    page = (site / "experiments" / "index.html").read_text(encoding="utf-8")
+    assert 'href="../benchmarks/LOG/"' in page
+    assert "examples/sums/studied" in page
+    assert (site / "ARCHITECTURE" / "index.html").exists()
+    assert not list(site.rglob("*.py"))
