@@ -12,7 +12,6 @@ import pytest
 import stream_aligner_lc
 from stream_aligner_lc import AcceptAligner, build_graph
 from stream_aligner_lc.testing import ScriptedChatModel
-from tests.continuation.loopback import LoopbackProvider
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(stream_aligner_lc.__file__).parent
@@ -114,29 +113,6 @@ def test_importing_brings_few_modules_beside_those_of_langchain_and_langgraph():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert len(ast.literal_eval(done.stdout)) <= 5, done.stdout
-
-
-def python_blocks():
-    return re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-
-
-def test_the_readme_runs_as_printed(monkeypatch, capsys, tmp_path):
-    def answer(body):
-        prompted = any("CORRECTION" in str(message["content"]) for message in body["messages"])
-        return ["CORRECTION: [[It does ", "not.]]\nEOS: [[FALSE]]"] if prompted else ["It does."]
-
-    monkeypatch.chdir(tmp_path)
-    with LoopbackProvider(answer) as provider:
-        monkeypatch.setenv("OPENAI_API_KEY", "none")
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{provider.base_url}/v1")
-        namespace = {}
-        for block in python_blocks():
-            with pytest.MonkeyPatch.context():
-                exec(compile(block, "README.md", "exec"), namespace)
-    namespace["test_my_chain_says_good"]()
-    shown = capsys.readouterr().out
-    assert "The sky is blue. Sunlight is scattered by the air." in shown
-    assert "It does not." in shown
 
 
 def test_the_readme_draws_the_graph_that_is_built():
