@@ -133,3 +133,31 @@ def test_a_document_of_the_repository_is_a_page_and_a_link_into_the_code_says_wh
     assert "examples/sums/studied" in page
     assert (site / "ARCHITECTURE" / "index.html").exists()
     assert not list(site.rglob("*.py"))
+
+
+def test_a_figure_that_is_quoted_stands_where_the_link_leads():
+    experiments = (DOCS / "experiments" / "README.md").read_text()
+    quoted = [
+        figure
+        for page in DOCS.rglob("*.md")
+        for text in re.findall(r"\[([^\]]+)\]\([./]*experiments/README.md#", page.read_text())
+        for figure in re.findall(r"\d+\.\d+", text)
+    ]
+    assert len(quoted) >= 6
+    assert [figure for figure in quoted if figure not in experiments] == []
+
+
+def test_figures_of_time_are_those_of_the_log_and_of_the_readme():
+    measured = (ROOT / "benchmarks" / "LOG.md").read_text() + (ROOT / "README.md").read_text()
+    rows = [line for line in (DOCS / "costs.md").read_text().splitlines() if line.startswith("|")]
+    figures = [figure for row in rows for figure in re.findall(r"\d+\.\d+", row)]
+    assert len(figures) > 10
+    assert [figure for figure in figures if figure not in measured] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "examples/README.md", "docs/index.md"]
+)
+def test_a_link_of_a_document_leads_to_a_file(name):
+    links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", (ROOT / name).read_text())
+    assert [link for link in links if not (ROOT / name).parent.joinpath(link).exists()] == []
