@@ -24,7 +24,7 @@ check: $(STAMP)  ## Lint, formatting and strict types.
 	$(BIN)/mypy
 
 docs: $(STAMP)  ## The documentation, into site/; a broken link or anchor is an error.
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 audit: $(STAMP)  ## Known vulnerabilities of everything in constraints.txt; asks PyPI, so it needs the network.
 	$(BIN)/python -m pip install --quiet -c constraints.txt --group audit

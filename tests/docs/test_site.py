@@ -4,6 +4,7 @@ import functools
 import http.server
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -24,16 +25,22 @@ LOADS = {("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src"),
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT)},
+    done = built(ROOT, folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def built(checkout, folder):
+    # As `make docs` does. Not with `--quiet`: what it does not say, it does not count as a warning either.
+    command = re.search(r"mkdocs (build .*)", (ROOT / "Makefile").read_text())[1].split()
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", *command, "--site-dir", str(folder)],
+        cwd=checkout,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return folder
 
 
 class Loading(HTMLParser):
@@ -92,6 +99,20 @@ def test_a_browser_asks_nobody_but_the_site(path, address, request):
     assert browser.execute_script("return document.querySelector('h1').textContent")
     wide = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
     assert not browser.execute_script(wide), "it scrolls sideways"
+
+
+def test_a_link_that_leads_nowhere_is_an_error(tmp_path):
+    shutil.copytree(DOCS, tmp_path / "docs")
+    for name in ("mkdocs.yml", "stream_aligner_lc", "examples", "benchmarks", "ARCHITECTURE.md", "CHANGELOG.md"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    broken = ["operating.md#nowhere", "nowhere.md", "../nowhere.py"]
+    with (tmp_path / "docs" / "studio.md").open("a") as page:
+        page.write("".join(f"\n[x]({target})\n" for target in broken) + "\n[`x`][stream_aligner_lc.Nowhere]\n")
+    (tmp_path / "docs" / "alone.md").write_text("# In no navigation\n")
+    done = built(tmp_path, tmp_path / "site")
+    assert done.returncode == 1
+    for target in ("#nowhere", *broken[1:], "stream_aligner_lc.Nowhere", "alone.md"):
+        assert target in done.stderr
 
 
 def test_every_exported_name_has_its_place_in_the_reference(site):
