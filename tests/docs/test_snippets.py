@@ -3,7 +3,9 @@
 import ast
 import importlib
 import importlib.util
+import re
 import shlex
+from contextlib import suppress
 
 import pytest
 
@@ -94,22 +96,28 @@ def test_what_a_page_imports_is_there_and_its_options_are_known(page):
                 assert given <= OPTIONS | TAKES_OPTIONS[called]
 
 
+_CALLS = re.compile(r"(?:\w+=\S+ )*stream-aligner ")
+
+
 def commands():
     found = []
     for page in PAGES:
         for block in blocks_of(page):
             if block.language == "bash":
                 lines = block.text.replace("\\\n", " ").splitlines()
-                found.extend(line for line in lines if line.startswith("stream-aligner "))
+                found.extend(line[line.index("stream-aligner ") :] for line in lines if _CALLS.match(line))
     return sorted(set(found))
 
 
 @pytest.mark.parametrize("line", commands())
-def test_a_command_of_a_page_is_one_that_the_program_knows(line, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "policy.txt").write_text("Be good.")
-    words = shlex.split(line, comments=True)[1:]
-    assert cli._parser().parse_args(words).run
+def test_a_command_of_a_page_is_one_that_the_program_knows(line, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    command, *words = shlex.split(line, comments=True)[1:]
+    with suppress(SystemExit):
+        cli.main([command, "--help"])
+    told = capsys.readouterr().out
+    assert f"{command} " in told
+    assert {word for word in words if word.startswith("--")} <= set(re.findall(r"--[a-z-]+", told))
 
 
 def test_the_packages_that_may_be_missing_are_named_by_some_page():
