@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 VLLM := .venv-vllm
+PEERS := .venv-peers-guardrails .venv-peers-nemo
 STAMP := $(VENV)/.installed
 WHEEL := build/wheel
 TESTS ?= tests
 
-.PHONY: demo test test-vllm check docs audit format bench soak pair experiments dist test-wheel clean
+.PHONY: demo test test-vllm check docs audit format bench bench-peers soak pair experiments dist test-wheel clean
 
 demo: $(STAMP)  ## Two small models on sums: one makes mistakes, the other corrects them as they are said.
 	$(BIN)/python -m stream_aligner_lc demo
@@ -37,6 +38,10 @@ format: $(STAMP)
 bench: $(STAMP)  ## The loop beside the bare model, and the aligner beside generate.
 	$(BIN)/python benchmarks/loop.py
 	$(BIN)/python benchmarks/engine.py --clock cpu
+
+bench-peers: $(STAMP)  ## This library beside Guardrails AI and NeMo Guardrails; each in an environment of its own, if it installs.
+	-$(MAKE) --keep-going --no-print-directory $(PEERS:=/.installed)
+	$(BIN)/python -m benchmarks.peers.table
 
 soak: $(STAMP)  ## Thousands of replies out of seeds, killed processes, crowds, one very long reply (half an hour on 2 cores).
 	$(BIN)/python -m benchmarks.soak
@@ -85,5 +90,13 @@ $(VLLM)/.installed:
 	  sed -i "s/^Name: .*/Name: vllm/; s/^Version: .*/Version: 0.32.0+cpu/" "vllm-0.32.0+cpu.dist-info/METADATA"; fi
 	touch $@
 
+.venv-peers-guardrails/.installed: PEER := guardrails-ai==0.11.0
+.venv-peers-nemo/.installed: PEER := nemoguardrails==0.24.1
+$(PEERS:=/.installed):
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(@D)/bin/python -m pip install --quiet "$(PEER)"
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(VLLM) dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) $(PEERS) dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,7 +7,7 @@ from work import Result, Upstream, Work, ameasure, answer
 
 def arm(work: Work) -> Result:
     """Read the upstream as it speaks."""
-    return asyncio.run(ameasure(work, lambda upstream, _: Upstream.aspeak(upstream)))
+    return asyncio.run(ameasure(work, Upstream.aspeak))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ since two threads on one `Guard` mix their texts.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,8 @@ def arm_sync(work: Work) -> Result:
     # Made before the clock runs, one for the warm-up.
     guards = [Guard().use(make()) for _ in range(len(work.replies) + 1)]
 
-    def open_stream(upstream: Upstream, work: Work) -> Iterator[str]:
-        def model(*, messages: Any = None, **options: Any) -> Iterator[str]:
+    def open_stream(upstream: Upstream) -> Generator[str, None, None]:
+        def model(*, messages: Any, **options: Any) -> Iterator[str]:  # noqa: ARG001  # Guardrails names them
             return upstream.speak()
 
         for outcome in guards.pop()(model, messages=MESSAGES, stream=True):
@@ -72,8 +72,8 @@ async def arm_async(work: Work) -> Result:
         def __init__(self, texts: AsyncIterator[str]) -> None:
             self.completion_stream = texts
 
-    async def open_stream(upstream: Upstream, work: Work) -> AsyncIterator[str]:
-        async def model(*, messages: Any = None, **options: Any) -> Opened:
+    async def open_stream(upstream: Upstream) -> AsyncGenerator[str, None]:
+        async def model(*, messages: Any, **options: Any) -> Opened:  # noqa: ARG001  # Guardrails names them
             return Opened(upstream.aspeak())
 
         async for outcome in await guard(model, messages=MESSAGES, stream=True):

@@ -8,7 +8,7 @@ sentence's tokens, held back until they are judged; the texts come in by `genera
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -70,7 +70,7 @@ async def arm_async(work: Work) -> Result:
     rewrites, has_model = work.variant in {"rewrite", "model"}, work.variant in {"model", "default"}
 
     @action(name="correct_sentences")
-    async def correct_sentences(text: str = "", **context: Any) -> RailOutcome:
+    async def correct_sentences(text: str = "", **_: Any) -> RailOutcome:
         corrected = await work.aalign(text)
         if corrected == text:
             return RailOutcome.allow()
@@ -83,7 +83,7 @@ async def arm_async(work: Work) -> Result:
     rails = LLMRails(config, llm=Model() if has_model else None)
     rails.register_action(correct_sentences)
 
-    async def open_stream(upstream: Upstream, work: Work) -> AsyncIterator[str]:
+    async def open_stream(upstream: Upstream) -> AsyncGenerator[str, None]:
         SPEAKER.set(upstream)
         options: dict[str, Any] = {} if has_model else {"generator": upstream.aspeak()}
         error = None
