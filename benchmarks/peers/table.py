@@ -1,6 +1,6 @@
 """This library beside Guardrails AI and NeMo Guardrails, on the same scripted streams.
 
-    python -m benchmarks.peers.table [--streams 8 64] [--rounds 3] [--json FILE]
+    python -m benchmarks.peers.table [--streams 8 64] [--token-ms 5] [--rounds 3] [--json FILE]
 
 Every arm is a program in an environment of its own (`make bench-peers` creates them): it reads the same streams side by
 side in one process, with an aligner of 20 ms that replaces one word, which every fifth sentence holds. The arms take
@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,10 +101,10 @@ class Row:
     """Streams that ended in an error."""
 
 
-def make_work(streams: int, variant: str, *, sentences: int = SENTENCES) -> Work:
+def make_work(streams: int, variant: str = "", *, sentences: int = SENTENCES, token_seconds: float = 0.005) -> Work:
     """Return replies of 20 tokens a sentence, no two alike; every fifth sentence holds the word to replace."""
     replies = [[token for index in range(sentences) for token in _sentence(index, stream)] for stream in range(streams)]
-    return Work(replies, variant, stagger_seconds=STAGGER_SECONDS)
+    return Work(replies, variant, token_seconds, stagger_seconds=STAGGER_SECONDS)
 
 
 def _sentence(index: int, stream: int) -> list[str]:
@@ -217,13 +217,13 @@ Everything runs in process; over HTTP each arm would pay for that too.
 """
 
 
-def measure(arms: Sequence[Arm], streams: int, rounds: int) -> dict[Arm, list[Result]]:
+def measure(arms: Sequence[Arm], work: Work, rounds: int) -> dict[Arm, list[Result]]:
     """Let the arms take turns."""
     results: dict[Arm, list[Result]] = {arm: [] for arm in arms}
     for turn in range(rounds):
         for arm in arms:
-            print(f"{streams} streams, round {turn + 1}: {arm.name}", file=sys.stderr)
-            results[arm].append(run(arm, make_work(streams, arm.variant)))
+            print(f"{len(work.replies)} streams, round {turn + 1}: {arm.name}", file=sys.stderr)
+            results[arm].append(run(arm, replace(work, variant=arm.variant)))
     return results
 
 
@@ -231,16 +231,21 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, nargs="+", default=[8, 64])
+    parser.add_argument("--token-ms", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", metavar="FILE", help="write the rows to FILE as well")
     options = parser.parse_args()
     arms = [arm for arm in ARMS if arm.is_installed]
     written, used = [], []
     for streams in options.streams:
-        results = measure(arms, streams, options.rounds)
-        rows = [row(arm.name, results[arm], results[BARE], make_work(streams, "")) for arm in arms]
-        print(f"\n{streams} streams at a time, {options.rounds} rounds\n\n{table(rows)}", flush=True)
-        written += [{"at_a_time": streams, **asdict(each)} for each in rows]
+        work = make_work(streams, token_seconds=options.token_ms / 1e3)
+        results = measure(arms, work, options.rounds)
+        rows = [row(arm.name, results[arm], results[BARE], work) for arm in arms]
+        print(
+            f"\n{streams} streams at a time, {options.token_ms:g} ms a token, {options.rounds} rounds\n\n{table(rows)}",
+            flush=True,
+        )
+        written += [{"at_a_time": streams, "token_ms": options.token_ms, **asdict(each)} for each in rows]
         used += [result for found in results.values() for result in found]
     print(LEGEND)
     versions = {package: number for result in used for package, number in result.versions.items()}

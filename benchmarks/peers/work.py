@@ -1,7 +1,8 @@
 """The same work for every arm of the comparison: a scripted upstream, an aligner, and the reading of many streams.
 
 An arm is a program that runs in an environment of its own: this file imports the standard library only, and an arm
-imports this file, its peer, and nothing of the project. It gets a `Work` as JSON on stdin and prints a `Result`.
+imports this file, its peer, and nothing of the project. It gets a `Work` as JSON on stdin and prints a `Result`. With a
+variant and a load on its command line it is an arm of `benchmarks/serve.py` instead, and answers as those do.
 """
 
 from __future__ import annotations
@@ -209,12 +210,26 @@ async def ameasure(work: Work, open_stream: AOpen) -> Result:
     return Result(streams, time.process_time() - cpu, time.perf_counter() - start)
 
 
+def work_of(variant: str, load: str) -> Work:
+    """Return the work that a load of `benchmarks/serve.py` asks for, whose aligner takes no time and changes nothing."""
+    asked = json.loads(load)
+    replies = [list(asked["tokens"]) for _ in range(asked["streams"])]
+    return Work(replies, variant, asked["delay"], aligner_seconds=0.0, stagger_seconds=asked["stagger"])
+
+
+def measured_of(result: Result) -> dict[str, Any]:
+    """Return what `benchmarks/serve.py` is told of a result."""
+    first = [stream.first_token for stream in result.streams]
+    return {"first": first, "cpu": result.cpu, "chunks": sum(stream.chunks for stream in result.streams)}
+
+
 def answer(arm: Callable[[Work], Result], *packages: str) -> None:
-    """Run `arm` on the work on stdin, off the network, in an empty home, and print its result as JSON.
+    """Run `arm` off the network, in an empty home, and print its result as JSON.
 
     Whatever a peer prints goes to stderr. `packages` are those whose versions the result names.
     """
-    work = Work(**json.load(sys.stdin))
+    is_load = len(sys.argv) == 3
+    work = work_of(*sys.argv[1:]) if is_load else Work(**json.load(sys.stdin))
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     offline = Offline()
@@ -224,4 +239,4 @@ def answer(arm: Callable[[Work], Result], *packages: str) -> None:
     result.network = offline.refused
     result.versions = {package: version(package) for package in packages}
     with out:
-        json.dump(asdict(result), out)
+        json.dump(measured_of(result) if is_load else asdict(result), out)

@@ -1,5 +1,6 @@
 """The arms of this environment answer by the protocol that those of the peers keep, too."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,7 +10,7 @@ import pytest
 from benchmarks.peers.table import ARMS, BARE, HERE, ArmError, make_work, parse, run
 
 LIBRARY = next(arm for arm in ARMS if arm.variant == "aligned")
-QUICK = replace(make_work(3, "", sentences=4), token_seconds=0.0, aligner_seconds=0.0, stagger_seconds=0.0)
+QUICK = replace(make_work(3, sentences=4), token_seconds=0.0, aligner_seconds=0.0, stagger_seconds=0.0)
 REPLIES = ["".join(reply) for reply in QUICK.replies]
 
 
@@ -25,6 +26,15 @@ def test_the_library_shows_whole_sentences_and_only_corrected_ones():
     assert [stream.text for stream in result.streams] == [QUICK.corrected(reply) for reply in REPLIES]
     assert {(stream.chunks, stream.calls) for stream in result.streams} == {(4, 2)}
     assert {"stream-aligner-lc", "langgraph"} < set(result.versions)
+
+
+def test_an_arm_answers_to_the_load_of_the_servers_benchmark():
+    load = {"streams": 2, "stagger": 0.0, "tokens": ["Yes.", " No."], "delay": 0.0}
+    command = [sys.executable, HERE / BARE.program, "", json.dumps(load)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    measured = json.loads(done.stdout)
+    assert (len(measured.pop("first")), measured.pop("chunks")) == (2, 4)
+    assert list(measured) == ["cpu"]
 
 
 def test_an_arm_that_fails_says_how():

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.peers.table import HEAD, ArmError, make_work, parse, row, table
 from benchmarks.peers.work import Result, Stream
 
-WORK = make_work(2, "", sentences=3)
+WORK = make_work(2, sentences=3)
 REPLIES = ["".join(reply) for reply in WORK.replies]
 RIGHT = [WORK.corrected(reply) for reply in REPLIES]
 
