@@ -211,7 +211,7 @@ async def ameasure(work: Work, open_stream: AOpen) -> Result:
 
 
 def work_of(variant: str, load: str) -> Work:
-    """Return the work that a load of `benchmarks/serve.py` asks for, whose aligner takes no time and changes nothing."""
+    """Return what a load of `benchmarks/serve.py` asks for: its aligner takes no time and changes nothing."""
     asked = json.loads(load)
     replies = [list(asked["tokens"]) for _ in range(asked["streams"])]
     return Work(replies, variant, asked["delay"], aligner_seconds=0.0, stagger_seconds=asked["stagger"])
