@@ -218,12 +218,18 @@ Everything runs in process; over HTTP each arm would pay for that too.
 
 
 def measure(arms: Sequence[Arm], work: Work, rounds: int) -> dict[Arm, list[Result]]:
-    """Let the arms take turns."""
+    """Let the arms take turns; one that fails is named and left out, unless it is the bare upstream."""
     results: dict[Arm, list[Result]] = {arm: [] for arm in arms}
     for turn in range(rounds):
-        for arm in arms:
+        for arm in tuple(results):
             print(f"{len(work.replies)} streams, round {turn + 1}: {arm.name}", file=sys.stderr)
-            results[arm].append(run(arm, replace(work, variant=arm.variant)))
+            try:
+                results[arm].append(run(arm, replace(work, variant=arm.variant)))
+            except ArmError as error:
+                if arm == BARE:
+                    raise
+                del results[arm]
+                print(f"Left out: {error}")
     return results
 
 
@@ -240,7 +246,7 @@ def main() -> None:
     for streams in options.streams:
         work = make_work(streams, token_seconds=options.token_ms / 1e3)
         results = measure(arms, work, options.rounds)
-        rows = [row(arm.name, results[arm], results[BARE], work) for arm in arms]
+        rows = [row(arm.name, found, results[BARE], work) for arm, found in results.items()]
         print(
             f"\n{streams} streams at a time, {options.token_ms:g} ms a token, {options.rounds} rounds\n\n{table(rows)}",
             flush=True,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.peers.table import ARMS, BARE, HERE, ArmError, make_work, parse, run
+from benchmarks.peers.table import ARMS, BARE, HERE, Arm, ArmError, make_work, measure, parse, run
 
 LIBRARY = next(arm for arm in ARMS if arm.variant == "aligned")
 QUICK = replace(make_work(3, sentences=4), token_seconds=0.0, aligner_seconds=0.0, stagger_seconds=0.0)
@@ -40,6 +40,12 @@ def test_an_arm_answers_to_the_load_of_the_servers_benchmark():
 def test_an_arm_that_fails_says_how():
     with pytest.raises(ArmError, match="IndexError"):
         run(BARE, replace(QUICK, replies=[]))
+
+
+def test_an_arm_that_fails_is_left_out_and_named(capsys):
+    broken = Arm("broken", "no_such_program.py")
+    assert list(measure([BARE, broken], QUICK, 2)) == [BARE]
+    assert "'broken'" in capsys.readouterr().out
 
 
 CODE = """
