@@ -16,7 +16,8 @@ from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.nodes import AlignerNode, Run, UpstreamNode
 from stream_aligner_lc.recipe import Recipe, recipe_of
 from stream_aligner_lc.reviews import ReviewNode
-from stream_aligner_lc.state import NodeInput, ReplyInput, ReplyOutput, ReplyState, route
+from stream_aligner_lc.routing import Router
+from stream_aligner_lc.state import NodeInput, ReplyInput, ReplyOutput, ReplyState
 
 # Two steps a sentence, and LangChain's own default of 25 would end a reply after twelve. The bounds of a reply
 # are `max_sentences`, `max_restarts` and the upstream's end, never this number.
@@ -112,6 +113,6 @@ def compile_graph(
         graph.add_node("review", ReviewNode(), input_schema=NodeInput)
         edges = {**_EDGES, "a correction waits": "review"}
     for node in graph.nodes:
-        graph.add_conditional_edges(node, route, edges)
+        graph.add_conditional_edges(node, Router(), edges)
     compiled = graph.compile(checkpointer=checkpointer, name=name)
     return AlignedGraph(recipe=recipe, **vars(compiled))

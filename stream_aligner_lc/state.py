@@ -224,12 +224,6 @@ class NodeInput(TypedDict, total=False):
     progress: Progress
 
 
-class RouteInput(TypedDict):
-    """What the router reads of the state."""
-
-    progress: Progress
-
-
 Conversation = Annotated[
     list[AnyMessage],
     Field(
@@ -329,13 +323,3 @@ class Transcript:
     def extend(self, pieces: Sequence[Any], text: str) -> None:
         """Take it that `pieces` are released next, and that the whole is then `text`."""
         self._seen, self._last, self._text = self._seen + len(pieces), pieces[-1], text
-
-
-def route(state: RouteInput) -> Literal["a draft waits", "a correction waits", "read on", "over"]:
-    """Say how it goes on, in the words that stand at the edges of the drawn graph."""
-    progress = state["progress"]
-    if progress["finish"] is not None:
-        return "over"
-    if progress["in_review"]:
-        return "a correction waits"
-    return "a draft waits" if progress["ready"] else "read on"

@@ -2,6 +2,7 @@
 
 import asyncio
 import operator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, TypedDict
 
 import pytest
@@ -333,3 +334,22 @@ def test_a_graph_in_a_chain_answers(run):
         ScriptedChatModel(TEXT), ALIGNER
     )
     assert reply_of(run(chain, "Go on.")).text == SHOWN
+
+
+class Counting(ThreadPoolExecutor):
+    """Count what it is given to do."""
+
+    handed = 0
+
+    def submit(self, *args, **kwargs):
+        self.handed += 1
+        return super().submit(*args, **kwargs)
+
+
+async def test_the_loop_does_not_wait_behind_those_who_work_in_the_executor_of_the_event_loop():
+    executor = Counting()
+    asyncio.get_running_loop().set_default_executor(executor)
+    text = " ".join(f"Sentence {number} is here." for number in range(20))
+    state = await build_graph(ScriptedChatModel(text), AcceptAligner()).ainvoke(ASK)
+    assert reply_of(state).text == text
+    assert executor.handed < 5, "what LangChain and LangGraph do once for a run is all"

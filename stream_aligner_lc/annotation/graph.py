@@ -23,7 +23,8 @@ from stream_aligner_lc.models import model_name_of, patient
 from stream_aligner_lc.nodes import AlignerNode, UpstreamNode
 from stream_aligner_lc.prompts import DEFAULT_POLICY
 from stream_aligner_lc.recipe import recipe_of
-from stream_aligner_lc.state import Conversation, NodeInput, Progress, ReplyState, route
+from stream_aligner_lc.routing import Router
+from stream_aligner_lc.state import Conversation, NodeInput, Progress, ReplyState
 
 _EDGES: dict[Hashable, str] = {"a draft waits": "aligner", "read on": "upstream", "over": "rows"}
 _IN_ROWS = {"accepted", "replaced", "removed"}
@@ -112,7 +113,7 @@ def annotation_graph(
     graph.add_node("rows", RowsNode(named), input_schema=RowsInput)
     graph.add_edge(START, "upstream")
     for node in ("upstream", "aligner"):
-        graph.add_conditional_edges(node, route, _EDGES)
+        graph.add_conditional_edges(node, Router(), _EDGES)
     graph.add_edge("rows", END)
     compiled = graph.compile(checkpointer=checkpointer, name="annotate")
     return AlignedGraph(recipe=recipe, **vars(compiled))

@@ -19,7 +19,8 @@ from stream_aligner_lc.nodes import Run, UpstreamNode
 from stream_aligner_lc.preferences.bare import Bare, Written, bare_reply, written_with
 from stream_aligner_lc.preferences.pairs import pair_of, why_not_chosen, why_not_rejected
 from stream_aligner_lc.recipe import Recipe
-from stream_aligner_lc.state import NodeInput, Progress, route
+from stream_aligner_lc.routing import Router
+from stream_aligner_lc.state import NodeInput, Progress
 
 _EDGES: dict[Hashable, str] = {"a draft waits": "aligner", "read on": "upstream", "over": "pair"}
 
@@ -45,7 +46,7 @@ def preference_graph(recipe: Recipe, *, shared: bool) -> AlignedGraph:
     graph.add_node("pair", PairNode(recipe, shared=shared).ainvoke, input_schema=PairInput)
     graph.add_edge(START, "upstream")
     for node in ("upstream", "aligner"):
-        graph.add_conditional_edges(node, route, _EDGES)
+        graph.add_conditional_edges(node, Router(), _EDGES)
     graph.add_edge("pair", END)
     return AlignedGraph(recipe=recipe, **vars(graph.compile(name="preferences")))
 
