@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from stream_aligner_lc.errors import ConfigurationError
@@ -35,15 +35,21 @@ def max_body() -> int:
     return _number(MAX_BODY, _BYTES)
 
 
+def _detail(said: str) -> dict[str, Any]:
+    return {"detail": said}
+
+
 class BodyLimit:
     """Answer 413 to requests of more than `max_bytes`, in front of any ASGI application.
 
-    What is declared as too long is not read at all, what is not declared no further than the limit.
+    What is declared as too long is not read at all, what is not declared no further than the limit. `body_of` makes the
+    answer of what there is to say.
     """
 
-    def __init__(self, app: App, *, max_bytes: int) -> None:
+    def __init__(self, app: App, *, max_bytes: int, body_of: Callable[[str], Mapping[str, Any]] = _detail) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.body_of = body_of
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Read the body, and hand it on whole."""
@@ -67,7 +73,7 @@ class BodyLimit:
 
     async def _refuse(self, send: Send) -> None:
         said = f"The request has more than {self.max_bytes} bytes. Shorten it, or raise {MAX_BODY} on the server."
-        content = json.dumps({"detail": said}).encode()
+        content = json.dumps(self.body_of(said)).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
         # The rest of the request will not be read.
         headers.append((b"connection", b"close"))

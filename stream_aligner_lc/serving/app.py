@@ -1,0 +1,123 @@
+"""`create_app`: an aligned chat model as an OpenAI-compatible web application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from stream_aligner_lc.chat_model import StreamAlignedChat
+from stream_aligner_lc.errors import ConfigurationError
+from stream_aligner_lc.limits import BodyLimit, max_body
+from stream_aligner_lc.serving import metrics as figures
+from stream_aligner_lc.serving.completions import Completions
+from stream_aligner_lc.serving.gate import Gate
+from stream_aligner_lc.serving.keys import guard_of
+from stream_aligner_lc.serving.readiness import Readiness
+from stream_aligner_lc.serving.refusals import Refusal, of_http
+
+
+def create_app(
+    llm: StreamAlignedChat,
+    *,
+    name: str | None = None,
+    key: str | None = None,
+    max_replies: int = 64,
+    max_bytes: int | None = None,
+    forward: Collection[str] = (),
+    cors_origins: Sequence[str] = (),
+    playground: bool = False,
+) -> FastAPI:
+    """Return an application that answers OpenAI's chat completions with aligned replies of `llm`.
+
+    `name` is the model's in requests (default: the upstream's), `key` what clients must send as theirs. At most
+    `max_replies` are written at once; more are answered with 429. Requests of more than `max_bytes` (default:
+    STREAM_ALIGNER_MAX_BODY, else 16 MiB) are answered with 413. Parameters of requests that are named in `forward` are
+    passed on to the upstream beside those of OpenAI. Pages of `cors_origins` may call it from a browser.
+    `app.state.gate.close(seconds)` lets nobody in any more and waits for the replies that run.
+
+    Raises `ConfigurationError` for a wrong option.
+    """
+    _check(llm, key, max_replies)
+    gate, readiness = Gate(max_replies), Readiness(llm)
+    measured = figures.Metrics(lambda: gate.running)
+    guard = guard_of(key)
+    name = name or llm.model_name
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        readiness.begin()
+        yield
+
+    app = FastAPI(title="Stream Aligner", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.gate, app.state.readiness = gate, readiness
+    answer = Completions(llm, name, gate=gate, metrics=measured, guard=guard, forward=forward)
+    # An endpoint of its own: a route of FastAPI's would add a parse and a dump of what is parsed and dumped already.
+    app.router.routes.append(Route("/v1/chat/completions", answer, methods=["POST"]))
+    model = {"id": name, "object": "model", "created": 0, "owned_by": "stream-aligner"}
+
+    @app.get("/v1/models", dependencies=[Depends(guard)])
+    async def models() -> dict[str, Any]:
+        return {"object": "list", "data": [model]}
+
+    @app.get("/v1/models/{asked:path}", dependencies=[Depends(guard)])
+    async def model_of(asked: str) -> dict[str, Any]:
+        if asked != name:
+            raise Refusal(
+                404, f"The model {asked[:80]!r} does not exist here. Ask for {name!r}.", code="model_not_found"
+            )
+        return model
+
+    @app.get("/healthz")
+    async def healthz() -> JSONResponse:
+        readiness.begin()  # where this is mounted in another application, nobody else has
+        state = "closing" if gate.is_closing else readiness.state
+        return JSONResponse({"status": state}, 200 if state == "ready" else 503)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(measured.page(), media_type=figures.CONTENT_TYPE)
+
+    if playground:
+        # Its router takes its place here: app.include_router(playground.router(llm), dependencies=[Depends(guard)]).
+        raise ConfigurationError("`playground` must be False, got True: this version has none.")
+
+    def too_large(said: str) -> dict[str, Any]:
+        measured.count_answer(413)
+        return Refusal(413, said, code="request_too_large").body
+
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(HTTPException, _unknown)
+    app.add_middleware(BodyLimit, max_bytes=max_bytes or max_body(), body_of=too_large)
+    if cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=cors_origins, allow_methods=["*"], allow_headers=["*"])
+    return app
+
+
+def _check(llm: Any, key: str | None, max_replies: int) -> None:
+    if not isinstance(llm, StreamAlignedChat):
+        raise ConfigurationError(
+            f"`llm` must be a StreamAlignedChat, got {type(llm).__name__}, whose replies nobody corrects. "
+            "Use create_app(StreamAlignedChat(model, aligner))."
+        )
+    if key is not None and not key.strip():
+        raise ConfigurationError("`key` must not be empty. Use None to let everybody in.")
+    if max_replies < 1:
+        raise ConfigurationError(f"`max_replies` must be at least 1, got {max_replies!r}.")
+
+
+async def _refused(_: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refusal), "registered for it alone"
+    return JSONResponse(refusal.body, refusal.status, refusal.headers)
+
+
+async def _unknown(_: Request, fault: Exception) -> Response:
+    assert isinstance(fault, HTTPException), "registered for it alone"
+    return JSONResponse(of_http(fault.status_code).body, fault.status_code, fault.headers)

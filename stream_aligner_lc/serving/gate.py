@@ -1,0 +1,103 @@
+"""Who is let in: so many replies at a time, and none once the server is being shut down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from starlette.types import Receive
+
+from stream_aligner_lc.serving.refusals import Refusal
+
+Beat = Callable[[], Awaitable[None]]
+
+# For how long a connection may be silent: proxies close those that are for a minute.
+_HEARTBEAT_SECONDS = 15.0
+# What ends by itself once it was cancelled.
+_MOMENT = 2.0
+
+
+class ClientLeft(Exception):  # noqa: N818  # nobody is left to be told
+    """The client has closed its connection."""
+
+
+class Gate:
+    """Let at most `limit` replies run at once, each for as long as its client is there."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.is_closing = False
+        self._running: set[asyncio.Task[Any]] = set()
+        self._is_broken_off = False
+        self._left = asyncio.Event()
+
+    @property
+    def running(self) -> int:
+        """How many replies are being written."""
+        return len(self._running)
+
+    async def attend(self, work: Coroutine[Any, Any, None], receive: Receive, *, beat: Beat | None = None) -> None:
+        """Do the work, and `beat` now and then; raises `ClientLeft`, or `Refusal` if it may not begin or not end."""
+        if refusal := self._refusal():
+            work.close()
+            raise refusal
+        task, leaving = asyncio.create_task(work), asyncio.create_task(_leaving(receive))
+        self._running.add(task)
+        try:
+            while not task.done():
+                both = (task, leaving)
+                await asyncio.wait(both, timeout=_HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                if leaving.done() and not task.done():
+                    raise ClientLeft
+                if beat is not None and not task.done():
+                    await beat()
+            if task.cancelled() and self._is_broken_off:
+                raise _shutting_down("The server is shut down, and this reply had no more time.")
+            task.result()
+        finally:
+            leaving.cancel()
+            task.cancel()
+            # It closes the upstream.
+            await asyncio.wait((task, leaving))
+            self._running.discard(task)
+            self._left.set()
+
+    async def close(self, seconds: float) -> None:
+        """Let nobody in any more, give those that run so many seconds, and break off the rest."""
+        self.is_closing = True
+        await self._empty(seconds)
+        self._is_broken_off = True
+        for task in self._running:
+            task.cancel()
+        await self._empty(_MOMENT)
+
+    async def _empty(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while self._running:
+                    self._left.clear()
+                    await self._left.wait()
+        except TimeoutError:
+            return
+
+    def _refusal(self) -> Refusal | None:
+        if self.is_closing:
+            return _shutting_down("The server is being shut down.")
+        if self.running < self.limit:
+            return None
+        return Refusal(
+            429,
+            f"The server writes {self.running} replies, and {self.limit} at a time are the most. Try again a little "
+            "later, or start it with a larger --max-replies.",
+            code="too_many_replies",
+        )
+
+
+async def _leaving(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _shutting_down(said: str) -> Refusal:
+    return Refusal(503, f"{said} Ask another one, or try again later.", code="shutting_down")

@@ -1,0 +1,53 @@
+"""The application in a process of its own, which ends only when its replies have."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+
+class Server(uvicorn.Server):
+    """Serve until a signal comes; then refuse what is new, and give what runs `shutdown_timeout` seconds.
+
+    uvicorn by itself stops listening at once: then a client is not told to go elsewhere, it finds nobody. A second
+    signal ends it at once. `fault` is why the models could not be loaded, which ends it, too.
+    """
+
+    def __init__(self, app: FastAPI, *, host: str, port: int, shutdown_timeout: float, log_level: str = "info") -> None:
+        # What runs has had its time when uvicorn begins to close; the rest is a matter of moments.
+        super().__init__(uvicorn.Config(app, host=host, port=port, log_level=log_level, timeout_graceful_shutdown=5))
+        self.fault: BaseException | None = None
+        self._app = app
+        self._shutdown_timeout = shutdown_timeout
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and see how the loading of models ends."""
+        await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
+        self._app.state.readiness.begin().add_done_callback(self._loaded)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to close; the second time, end."""
+        if self._loop is None or self._closing is not None:
+            self.should_exit = self.force_exit = True
+            return
+        self._loop.call_soon_threadsafe(self._begin_to_close)
+
+    def _begin_to_close(self) -> None:
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+
+    async def _close(self) -> None:
+        await self._app.state.gate.close(self._shutdown_timeout)
+        self.should_exit = True
+
+    def _loaded(self, loading: asyncio.Task[None]) -> None:
+        self.fault = None if loading.cancelled() else loading.exception()
+        if self.fault is not None:
+            self.should_exit = True
