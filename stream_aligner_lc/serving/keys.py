@@ -19,8 +19,8 @@ def guard_of(key: str | None) -> Callable[[Request], None]:
         if key is None:
             return
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        # In a time that does not tell how much of it was right.
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), key.encode()):
+        # In a time that does not tell how much of it was right; a header's bytes come as Latin-1, whatever they are.
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode("latin-1"), key.encode()):
             raise Refusal(
                 401,
                 f"The key is missing or wrong. Send the server's {KEY} as a bearer token (`api_key` of OpenAI's "

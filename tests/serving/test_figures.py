@@ -1,0 +1,90 @@
+"""What Prometheus and a load balancer are told."""
+
+import threading
+
+from fastapi import FastAPI
+from prometheus_client.parser import text_string_to_metric_families
+
+from stream_aligner_lc import AcceptAligner, StreamAlignedChat
+from stream_aligner_lc.serving import create_app
+from stream_aligner_lc.testing import ReplaceAligner, ScriptedAligner, ScriptedChatModel
+from tests.serving.conftest import ASK
+
+
+def test_the_figures_count_requests_sentences_restarts_and_tokens(serve):
+    served = serve("This is bad. And so on.", ReplaceAligner({"bad": "good"}))
+    client = served.client()
+    client.chat.completions.create(**ASK)
+    list(client.chat.completions.create(**ASK, stream=True))
+    served.http.post("/v1/chat/completions", json={})
+    served.wait_for('stream_aligner_requests_total{status="200"}', 2)
+    served.wait_for('stream_aligner_requests_total{status="400"}', 1)
+    figures = served.figures()
+    assert figures['stream_aligner_sentences_total{verdict="replaced"}'] == 2
+    assert figures['stream_aligner_sentences_total{verdict="accepted"}'] == 2
+    assert figures["stream_aligner_restarts_total"] == 2
+    assert figures["stream_aligner_first_sentence_seconds_count"] == 2
+    assert figures['stream_aligner_tokens_total{direction="output",model="upstream"}'] >= 8
+    assert figures['stream_aligner_replies_total{finish_reason="stop"}'] == 2
+    assert figures["stream_aligner_aligner_seconds_total"] >= 0
+    assert figures["stream_aligner_replies_in_flight"] == 0
+
+
+def test_faults_count_by_whose_they_are_also_those_that_a_reply_outlived(serve):
+    served = serve("One here. Two here.", ScriptedAligner([OSError("x")]), on_aligner_error="keep")
+    served.client().chat.completions.create(**ASK)
+    assert served.figures()['stream_aligner_faults_total{whose="aligner"}'] == 1
+    broken = serve(ScriptedChatModel([ConnectionError("x")]))
+    broken.http.post("/v1/chat/completions", json=ASK)
+    broken.wait_for('stream_aligner_faults_total{whose="upstream"}', 1)
+    broken.wait_for('stream_aligner_requests_total{status="502"}', 1)
+
+
+def test_no_figure_says_what_was_asked_or_answered(serve):
+    served = serve("Secret answer.")
+    asked = {"model": "m", "messages": [{"role": "user", "content": "Secret question?"}], "user": "secret-user"}
+    served.http.post("/v1/chat/completions", json=asked)
+    served.http.post("/v1/chat/completions", json={**asked, "model": "secret-model", "secret_option": 1})
+    page = served.http.get("/metrics").text
+    assert "secret" not in page.lower()
+    assert {family.name for family in text_string_to_metric_families(page)} >= {"stream_aligner_requests"}
+
+
+def test_a_server_is_ready_only_when_its_aligner_is_loaded(serve):
+    may_load = threading.Event()
+
+    class Slow(AcceptAligner):
+        def load(self):
+            may_load.wait(30)
+
+    served = serve("Yes.", Slow())
+    assert served.http.get("/healthz").json() == {"status": "loading"}
+    assert served.http.get("/healthz").status_code == 503
+    may_load.set()
+    while (answer := served.http.get("/healthz")).status_code != 200:
+        assert answer.json() == {"status": "loading"}
+    assert answer.json() == {"status": "ready"}
+
+
+def test_a_server_whose_aligner_cannot_be_loaded_ends_and_says_why(serve):
+    class Broken(AcceptAligner):
+        def load(self):
+            raise OSError("no such folder")
+
+    served = serve("Yes.", Broken())
+    served._thread.join(30)
+    assert not served._thread.is_alive()
+    assert str(served.server.fault) == "no such folder"
+
+
+def test_it_can_be_mounted_in_an_application_of_ones_own(serve):
+    from starlette.testclient import TestClient
+
+    outer = FastAPI()
+    llm = StreamAlignedChat(ScriptedChatModel("This is bad."), ReplaceAligner({"bad": "good"}))
+    outer.mount("/aligned", create_app(llm, name="m"))
+    # Without lifespan, as a mounted application is run.
+    client = TestClient(outer)
+    said = client.post("/aligned/v1/chat/completions", json=ASK).json()
+    assert said["choices"][0]["message"]["content"] == "This is good."
+    assert client.get("/aligned/v1/models").json()["data"][0]["id"] == "m"
