@@ -37,7 +37,7 @@ LAYERS = [
     {"annotation"},
     {"preferences"},
     {"chat_model"},
-    {"middleware"},
+    {"middleware", "serving"},
     {"evaluation"},
     {"showing"},
     {"report"},

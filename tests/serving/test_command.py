@@ -1,0 +1,83 @@
+"""The command itself: the bundled pair in a process of its own, and what it says of wrong options."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import openai
+import pytest
+from click.testing import CliRunner
+
+from stream_aligner_lc.commands.serve import command
+
+_RUN = "from stream_aligner_lc.commands.serve import command; command()"
+_PROBLEM = "There are 43 keys in a box. 2 are added. Noah puts in 10. How many keys are in the box?"
+
+
+def test_the_help_names_every_option_and_no_key():
+    said = CliRunner().invoke(command, ["--help"], prog_name="stream-aligner serve").output
+    for option in ("--upstream", "--on-aligner-error", "--max-input", "--reply-timeout", "--shutdown-timeout"):
+        assert option in said
+    assert "--key" not in said
+    assert "STREAM_ALIGNER_SERVE_KEY" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Missing option '--upstream'"),
+        (["--upstream", "nowhere:m"], "The model 'nowhere:m' cannot be used"),
+        (["--upstream", "demo", "--aligner", "x"], "has its own aligner"),
+        (["--upstream", "demo", "--max-replies", "0"], "`max_replies` must be at least 1, got 0"),
+        (["--upstream", "demo", "--reply-timeout", "-1"], "`reply_timeout` must be a number of seconds above 0"),
+        (["--upstream", "demo", "--continuation", "none"], "none"),
+        (["--upstream", "a-folder", "--policy", "Be kind."], "give --aligner provider:model"),
+    ],
+)
+def test_a_wrong_option_is_an_error_before_anything_is_served(arguments, said):
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code != 0
+    assert said in done.output
+    assert "Traceback" not in done.output
+
+
+def test_a_local_model_that_is_not_there_ends_the_server():
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN, "--upstream", "no-such-folder/at-all", "--aligner", "no-such-folder/at-all"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        timeout=120,
+        input="",
+    )
+    assert done.returncode == 1
+    assert "no-such-folder" in done.stderr.splitlines()[-1]
+
+
+def test_the_bundled_pair_is_served_without_a_key_of_a_provider():
+    with subprocess.Popen(
+        [sys.executable, "-c", _RUN, "--upstream", "demo", "--port", "0"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "STREAM_ALIGNER_SERVE_KEY": "demo-key"},
+    ) as process:
+        try:
+            url = next(line for line in process.stderr if "running on" in line).split("running on ")[1].split()[0]
+            assert url.startswith("http://127.0.0.1:")
+            messages = [{"role": "user", "content": _PROBLEM}]
+            with openai.OpenAI(base_url=f"{url}/v1", api_key="demo-key", max_retries=0) as client:
+                reply = client.chat.completions.create(model="demo", messages=messages, temperature=0, seed=1)
+                streamed = client.chat.completions.create(model="demo", messages=messages, temperature=0, stream=True)
+                told = "".join(chunk.choices[0].delta.content or "" for chunk in streamed)
+                with pytest.raises(openai.BadRequestError, match="logit_bias"):
+                    client.chat.completions.create(model="demo", messages=messages, logit_bias={"1": 1})
+                with pytest.raises(openai.AuthenticationError):
+                    client.with_options(api_key="wrong").models.list()
+            assert told == reply.choices[0].message.content
+            assert "The answer is" in told
+            assert sum(reply.stream_aligner["sentences"].values()) >= 3
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
