@@ -58,7 +58,7 @@ def create_app(
 
     app = FastAPI(title="Stream Aligner", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.gate, app.state.readiness = gate, readiness
-    answer = Completions(llm, name, gate=gate, metrics=measured, guard=guard, forward=forward)
+    answer = Completions(llm, name, gate=gate, readiness=readiness, metrics=measured, guard=guard, forward=forward)
     # An endpoint of its own: a route of FastAPI's would add a parse and a dump of what is parsed and dumped already.
     app.router.routes.append(Route("/v1/chat/completions", answer, methods=["POST"]))
     model = {"id": name, "object": "model", "created": 0, "owned_by": "stream-aligner"}

@@ -16,6 +16,7 @@ from stream_aligner_lc.continuation.leaves import leaves
 from stream_aligner_lc.serving.asked import Asked, asked_of, taken_by
 from stream_aligner_lc.serving.gate import Gate
 from stream_aligner_lc.serving.metrics import Metrics
+from stream_aligner_lc.serving.readiness import Readiness
 from stream_aligner_lc.serving.refusals import Refusal, bad_request
 from stream_aligner_lc.serving.replies import CLIENT_LEFT, Reply
 
@@ -32,6 +33,7 @@ class Completions:
         name: str,
         *,
         gate: Gate,
+        readiness: Readiness,
         metrics: Metrics,
         guard: Callable[[Request], None],
         forward: Collection[str] = (),
@@ -39,6 +41,7 @@ class Completions:
         self._llm = llm
         self._name = name
         self._gate = gate
+        self._readiness = readiness
         self._metrics = metrics
         self._guard = guard
         self._takes = taken_by(llm.llm, forward)
@@ -70,7 +73,7 @@ class Completions:
                 code="model_not_found",
             )
         self._check_length(asked)
-        return Reply(self._chunks(asked), asked, self._metrics)
+        return Reply(self._chunks(asked), asked, ready=self._readiness.wait, metrics=self._metrics)
 
     def _check_length(self, asked: Asked) -> None:
         length, most = sum(len(message.text) for message in asked.messages), self._llm.max_input

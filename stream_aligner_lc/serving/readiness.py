@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any, Protocol, runtime_checkable
 
 from stream_aligner_lc.chat_model import StreamAlignedChat
 from stream_aligner_lc.continuation.leaves import leaves
+from stream_aligner_lc.serving.refusals import Refusal
+
+_log = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -31,6 +35,17 @@ class Readiness:
             self._loading = asyncio.create_task(self._load())
         return self._loading
 
+    async def wait(self) -> None:
+        """Return when all is loaded; raises `Refusal` if it cannot be.
+
+        A reply that did not wait would load a model beside this, and transformers loads one at a time.
+        """
+        try:
+            await asyncio.shield(self.begin())
+        except Exception as fault:
+            said = f"The models of this server cannot be loaded ({type(fault).__name__}). Its log says why."
+            raise Refusal(503, said, code="not_loaded") from fault
+
     @property
     def state(self) -> str:
         """What has become of it: "loading", "ready" or "failed"."""
@@ -40,4 +55,9 @@ class Readiness:
 
     async def _load(self) -> None:
         for part in self._parts:
-            await asyncio.to_thread(part.load)
+            try:
+                await asyncio.to_thread(part.load)
+            except Exception:
+                # No conversation has been seen yet, so there is none that it could quote.
+                _log.exception("%s cannot be loaded", type(part).__name__)
+                raise

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
@@ -34,10 +34,18 @@ _EVENTS = {
 
 
 class Reply:
-    """A reply to what was `asked`, made of the `chunks` of a chat model, which it closes."""
+    """A reply to what was `asked`, made of the `chunks` of a chat model, which it closes; they are begun once `ready`."""
 
-    def __init__(self, chunks: AsyncIterator[AIMessageChunk], asked: Asked, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        chunks: AsyncIterator[AIMessageChunk],
+        asked: Asked,
+        *,
+        ready: Callable[[], Awaitable[None]],
+        metrics: Metrics,
+    ) -> None:
         self._chunks = chunks
+        self._ready = ready
         self._asked = asked
         self._metrics = metrics
         self._said = Said()
@@ -80,6 +88,7 @@ class Reply:
 
     async def _deltas(self) -> AsyncGenerator[str | Delta]:
         said, is_timed = self._said, False
+        await self._ready()
         async with aclosing(self._chunks) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
                 delta = said.delta(chunk)

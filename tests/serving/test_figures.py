@@ -2,6 +2,8 @@
 
 import threading
 
+import openai
+import pytest
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -60,7 +62,10 @@ def test_a_server_is_ready_only_when_its_aligner_is_loaded(serve):
     served = serve("Yes.", Slow())
     assert served.http.get("/healthz").json() == {"status": "loading"}
     assert served.http.get("/healthz").status_code == 503
+    with pytest.raises(openai.APITimeoutError):
+        served.client(timeout=0.3).chat.completions.create(**ASK)
     may_load.set()
+    assert served.client().chat.completions.create(**ASK).choices[0].message.content == "Yes."
     while (answer := served.http.get("/healthz")).status_code != 200:
         assert answer.json() == {"status": "loading"}
     assert answer.json() == {"status": "ready"}
@@ -88,3 +93,17 @@ def test_it_can_be_mounted_in_an_application_of_ones_own(serve):
     said = client.post("/aligned/v1/chat/completions", json=ASK).json()
     assert said["choices"][0]["message"]["content"] == "This is good."
     assert client.get("/aligned/v1/models").json()["data"][0]["id"] == "m"
+
+
+def test_where_it_is_mounted_models_that_cannot_be_loaded_are_a_fault_of_the_servers():
+    from starlette.testclient import TestClient
+
+    class Broken(AcceptAligner):
+        def load(self):
+            raise OSError("no such folder")
+
+    client = TestClient(create_app(StreamAlignedChat(ScriptedChatModel("Yes."), Broken()), name="m"))
+    answer = client.post("/v1/chat/completions", json=ASK)
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "not_loaded"
+    assert "no such folder" not in answer.text
