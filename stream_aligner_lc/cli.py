@@ -21,6 +21,7 @@ _COMMANDS = {
     "See it": {
         "demo": "show the bundled pair at work, bare and aligned",
         "chat": "talk with a model behind an aligner",
+        "serve": "serve aligned replies through OpenAI's API",
     },
     "Make an aligner": {
         "annotate": "make correction data with a teacher",

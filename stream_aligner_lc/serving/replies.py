@@ -34,7 +34,7 @@ _EVENTS = {
 
 
 class Reply:
-    """A reply to what was `asked`, made of the `chunks` of a chat model, which it closes; they are begun once `ready`."""
+    """A reply to what was `asked`: once `ready`, the `chunks` of a chat model, which it closes."""
 
     def __init__(
         self,

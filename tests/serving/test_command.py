@@ -9,16 +9,15 @@ import openai
 import pytest
 from click.testing import CliRunner
 
+from stream_aligner_lc.cli import main
 from stream_aligner_lc.commands.serve import command
 
-_RUN = "from stream_aligner_lc.commands.serve import command; command()"
+_RUN = [sys.executable, "-m", "stream_aligner_lc", "serve"]
 _PROBLEM = "There are 43 keys in a box. 2 are added. Noah puts in 10. How many keys are in the box?"
 
 
-def test_the_help_names_every_option_and_no_key():
-    said = CliRunner().invoke(command, ["--help"], prog_name="stream-aligner serve").output
-    for option in ("--upstream", "--on-aligner-error", "--max-input", "--reply-timeout", "--shutdown-timeout"):
-        assert option in said
+def test_the_help_names_no_option_for_a_key():
+    said = CliRunner().invoke(command, ["--help"]).output
     assert "--key" not in said
     assert "STREAM_ALIGNER_SERVE_KEY" in said
 
@@ -26,39 +25,38 @@ def test_the_help_names_every_option_and_no_key():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "Missing option '--upstream'"),
         (["--upstream", "nowhere:m"], "The model 'nowhere:m' cannot be used"),
-        (["--upstream", "demo", "--aligner", "x"], "has its own aligner"),
-        (["--upstream", "demo", "--max-replies", "0"], "`max_replies` must be at least 1, got 0"),
-        (["--upstream", "demo", "--reply-timeout", "-1"], "`reply_timeout` must be a number of seconds above 0"),
-        (["--upstream", "demo", "--continuation", "none"], "none"),
-        (["--upstream", "a-folder", "--policy", "Be kind."], "give --aligner provider:model"),
+        (["--max-replies", "0"], "must be a whole number of at least 1, got '0'"),
+        (["--reply-timeout", "-1"], "`reply_timeout` must be a number of seconds above 0"),
+        (["--policy", "Be kind."], "Leave it out, or give --aligner provider:model"),
     ],
 )
-def test_a_wrong_option_is_an_error_before_anything_is_served(arguments, said):
-    done = CliRunner().invoke(command, arguments)
-    assert done.exit_code != 0
-    assert said in done.output
-    assert "Traceback" not in done.output
+def test_a_wrong_option_is_an_error_before_anything_is_served(arguments, said, capsys):
+    try:
+        status = main(["serve", *arguments])
+    except SystemExit as end:
+        status = end.code
+    assert status in (1, 2)
+    assert said in capsys.readouterr().err
 
 
 def test_a_local_model_that_is_not_there_ends_the_server():
     done = subprocess.run(
-        [sys.executable, "-c", _RUN, "--upstream", "no-such-folder/at-all", "--aligner", "no-such-folder/at-all"],
+        [*_RUN, "--upstream", "no-such-folder/at-all", "--aligner", "demo", "--port", "0"],
         capture_output=True,
         check=False,
         text=True,
         env={**os.environ, "HF_HUB_OFFLINE": "1"},
         timeout=120,
-        input="",
     )
     assert done.returncode == 1
     assert "no-such-folder" in done.stderr.splitlines()[-1]
+    assert done.stderr.splitlines()[-1].startswith("stream-aligner: ")
 
 
 def test_the_bundled_pair_is_served_without_a_key_of_a_provider():
     with subprocess.Popen(
-        [sys.executable, "-c", _RUN, "--upstream", "demo", "--port", "0"],
+        [*_RUN, "--port", "0"],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "STREAM_ALIGNER_SERVE_KEY": "demo-key"},
