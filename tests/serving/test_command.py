@@ -7,17 +7,16 @@ import sys
 
 import openai
 import pytest
-from click.testing import CliRunner
 
 from stream_aligner_lc.cli import main
-from stream_aligner_lc.commands.serve import command
 
 _RUN = [sys.executable, "-m", "stream_aligner_lc", "serve"]
 _PROBLEM = "There are 43 keys in a box. 2 are added. Noah puts in 10. How many keys are in the box?"
 
 
-def test_the_help_names_no_option_for_a_key():
-    said = CliRunner().invoke(command, ["--help"]).output
+def test_the_help_names_no_option_for_a_key(capsys):
+    assert main(["serve", "--help"]) == 0
+    said = capsys.readouterr().out
     assert "--key" not in said
     assert "STREAM_ALIGNER_SERVE_KEY" in said
 
