@@ -129,8 +129,8 @@ from stream_aligner_lc.serving import create_app
 from stream_aligner_lc.serving.server import Server
 from stream_aligner_lc.testing import ScriptedChatModel
 
-text = "One here. " + " ".join(["word"] * 20) + ". Three here."
-app = create_app(StreamAlignedChat(ScriptedChatModel(text, delay=0.05), AcceptAligner()), name="m")
+text = "One here. " + " ".join(["word"] * 60) + ". Three here."
+app = create_app(StreamAlignedChat(ScriptedChatModel(text, delay=0.1), AcceptAligner()), name="m")
 Server(app, host="127.0.0.1", port=0, shutdown_timeout=20).run()
 """
 
@@ -143,14 +143,17 @@ def test_a_signal_ends_a_process_when_its_replies_have_ended():
         try:
             line = next(line for line in process.stderr if "running on" in line)
             url = line.split("running on ")[1].split()[0]
-            with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
+            with (
+                openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
+                httpx.Client(base_url=url) as balancer,
+            ):
                 chunks = iter(client.chat.completions.create(**ASK, stream=True))
                 told = [next(chunks).choices[0].delta.content]
                 process.send_signal(signal.SIGTERM)
                 refused = None
                 until = time.monotonic() + SOON
                 while refused != 503 and time.monotonic() < until:
-                    refused = httpx.get(f"{url}/healthz").status_code
+                    refused = balancer.get("/healthz").status_code
                 assert refused == 503
                 told += [chunk.choices[0].delta.content or "" for chunk in chunks]
             assert "".join(told).startswith("One here. word word")
