@@ -2,10 +2,12 @@
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.docs.snippets import DOCS, ROOT
+import stream_aligner_lc
+from tests.docs.snippets import DOCS
 
 HEADINGS = re.findall(r"^### (.+)$", (DOCS / "troubleshooting.md").read_text(), re.MULTILINE)
 VALUE = "…"
@@ -20,7 +22,7 @@ def constant_of(node):
 
 @pytest.fixture(scope="module")
 def said():
-    trees = [ast.parse(path.read_text()) for path in (ROOT / "stream_aligner_lc").rglob("*.py")]
+    trees = [ast.parse(path.read_text()) for path in Path(stream_aligner_lc.__file__).parent.rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant | ast.JoinedStr)]
     return "\n".join(map(constant_of, nodes))
 
