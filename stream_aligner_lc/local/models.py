@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from stream_aligner_lc.local.encoding import Encoder
 
 _shared: WeakValueDictionary[tuple[str, str], LocalModel] = WeakValueDictionary()
+# transformers makes a model without weights first, by a switch that is the whole process's: two models that are loaded
+# at the same time, as by a server that is asked while it starts, would break each other.
+_loading = threading.Lock()
 _DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
 
 
@@ -99,9 +102,10 @@ class LocalModel:
         with self._lock:
             if self._loaded is None:
                 load = _loader()
-                model, tokenizer = load(
-                    self.source, self.folder, device=self.device, dtype=self.dtype, revision=self.revision
-                )
+                with _loading:
+                    model, tokenizer = load(
+                        self.source, self.folder, device=self.device, dtype=self.dtype, revision=self.revision
+                    )
                 self._loaded = _equipped(model, tokenizer, self.chat_template)
             return self._loaded
 
