@@ -74,7 +74,7 @@ def failed(fault: BaseException) -> Event:
     # What a provider says of an error may hold a key or an address; what we say by ourselves does not.
     if isinstance(fault, StreamAlignerError) and fault.__cause__ is None:
         return {"type": "error", "message": f"{type(fault).__name__}: {fault}"}
-    return {"type": "error", "message": f"{chain_of(fault)}. At the level DEBUG the server's log says more."}
+    return {"type": "error", "message": f"{chain_of(fault)}. Its words are not passed on: they may hold a key."}
 
 
 def broken_off() -> Event:

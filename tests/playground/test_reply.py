@@ -260,11 +260,11 @@ def served_by(routes):
 @pytest.mark.parametrize(
     ("script", "options", "said"),
     [
-        ([RuntimeError("key sk-123 at 10.0.0.1")], {}, "RuntimeError. At the level DEBUG"),
+        ([RuntimeError("key sk-123 at 10.0.0.1")], {}, "RuntimeError. Its words are not passed on"),
         (
             [["One fine sentence. And", RuntimeError("key sk-123")]],
             {"upstream_retries": 0},
-            "UpstreamError from RuntimeError. At the level DEBUG",
+            "UpstreamError from RuntimeError. Its words are not passed on",
         ),
         (["Fine."], {"max_input": 3}, "ConfigurationError: "),
     ],
