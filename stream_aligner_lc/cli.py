@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (StreamAlignerError, OSError) as error:
-        return _failed(str(error))
+        return _failed(_words(error))
     except ModuleNotFoundError as error:
         return _failed(str(_missing(error)))
     return status if isinstance(status, int) else 0
@@ -115,6 +115,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _failed(message: str) -> int:
     click.echo(f"{_NAME}: {' '.join(message.split())}", err=True)
     return 1
+
+
+def _words(error: Exception) -> str:
+    """Return what an error says, and its cause, which an error of ours does not quote: here nobody else reads it."""
+    cause = error.__cause__
+    return f"{error} The cause: {cause!r}" if cause is not None and str(cause) not in str(error) else str(error)
 
 
 def _missing(error: ModuleNotFoundError) -> ConfigurationError:

@@ -30,6 +30,7 @@ _address = all_of(
         "--forward", section="Server", multiple=True, metavar="NAME", help="a parameter of requests to pass on, too"
     ),
     option("--cors-origin", section="Server", multiple=True, metavar="URL", help="whose pages may call from a browser"),
+    option("--playground", section="Server", is_flag=True, help="a page at / to ask and watch; it shows drafts"),
     option(
         "--shutdown-timeout",
         section="Server",
@@ -114,6 +115,7 @@ def command(**options: Any) -> None:
         max_bytes=options["max_body"],
         forward=options["forward"],
         cors_origins=options["cors_origin"],
+        playground=options["playground"],
     )
     server = Server(
         app,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -12,13 +13,15 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive
 
 from stream_aligner_lc.chat_model import StreamAlignedChat
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.limits import BodyLimit, max_body
+from stream_aligner_lc.playground import router
 from stream_aligner_lc.serving import metrics as figures
 from stream_aligner_lc.serving.completions import Completions
-from stream_aligner_lc.serving.gate import Gate
+from stream_aligner_lc.serving.gate import ClientLeft, Gate
 from stream_aligner_lc.serving.keys import guard_of
 from stream_aligner_lc.serving.readiness import Readiness
 from stream_aligner_lc.serving.refusals import Refusal, of_http
@@ -41,6 +44,7 @@ def create_app(
     `max_replies` are written at once; more are answered with 429. Requests of more than `max_bytes` (default:
     STREAM_ALIGNER_MAX_BODY, else 16 MiB) are answered with 413. Parameters of requests that are named in `forward` are
     passed on to the upstream beside those of OpenAI. Pages of `cors_origins` may call it from a browser.
+    With `playground` there is a page at `/` on which people ask and watch; it shows drafts, which nothing else does.
     `app.state.gate.close(seconds)` lets nobody in any more and waits for the replies that run.
 
     Raises `ConfigurationError` for a wrong option.
@@ -86,8 +90,7 @@ def create_app(
         return Response(measured.page(), media_type=figures.CONTENT_TYPE)
 
     if playground:
-        # Its router takes its place here: app.include_router(playground.router(llm), dependencies=[Depends(guard)]).
-        raise ConfigurationError("`playground` must be False, got True: this version has none.")
+        app.include_router(router(llm, dependencies=[Depends(guard)], attend=partial(_attend, gate)))
 
     def too_large(said: str) -> dict[str, Any]:
         measured.count_answer(413)
@@ -113,6 +116,11 @@ def _check(llm: Any, key: str | None, max_replies: int) -> None:
         raise ConfigurationError(f"`max_replies` must be at least 1, got {max_replies!r}.")
 
 
+async def _attend(gate: Gate, work: Coroutine[Any, Any, None], receive: Receive) -> None:
+    with suppress(ClientLeft):
+        await gate.attend(work, receive)
+
+
 async def _refused(_: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal), "registered for it alone"
     return JSONResponse(refusal.body, refusal.status, refusal.headers)
@@ -120,4 +128,4 @@ async def _refused(_: Request, refusal: Exception) -> Response:
 
 async def _unknown(_: Request, fault: Exception) -> Response:
     assert isinstance(fault, HTTPException), "registered for it alone"
-    return JSONResponse(of_http(fault.status_code).body, fault.status_code, fault.headers)
+    return JSONResponse(of_http(fault.status_code, fault.detail).body, fault.status_code, fault.headers)

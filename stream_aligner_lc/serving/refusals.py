@@ -14,7 +14,7 @@ from math import ceil
 from typing import Any
 
 from stream_aligner_lc.errors import AlignerError, AlignerTimeout, ConfigurationError, UpstreamError
-from stream_aligner_lc.faults import is_empty_stream, is_refusal, retry_after, status_of
+from stream_aligner_lc.faults import chain_of, is_empty_stream, is_refusal, retry_after, status_of
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 _BUSY = {429, 503}
@@ -69,9 +69,11 @@ def bad_request(message: str, *, param: str | None = None, code: str = "invalid_
     return Refusal(400, message, param=param, code=code)
 
 
-def of_http(status: int) -> Refusal:
-    """Return the answer where no route takes the request."""
+def of_http(status: int, detail: str) -> Refusal:
+    """Return the answer where a route refuses the request, in its words, or where none takes it."""
     said = HTTPStatus(status)
+    if detail != said.phrase:
+        return Refusal(status, detail, code=said.name.lower())
     way_out = "There are POST /v1/chat/completions, GET /v1/models, GET /healthz and GET /metrics."
     return Refusal(status, f"{said.phrase}. {way_out}", code=said.name.lower())
 
@@ -87,7 +89,7 @@ def of_fault(fault: Exception) -> Refusal:
         said = "The aligner took longer than it may for a sentence, of which nothing was shown. Try again later."
         return Refusal(504, said, code="aligner_timeout")
     if isinstance(fault, AlignerError):
-        said = f"The aligner failed on a sentence, of which nothing was shown ({_kind(fault)}). Try again later."
+        said = f"The aligner failed on a sentence, of which nothing was shown ({chain_of(fault)}). Try again later."
         return Refusal(502, said, code="aligner_error")
     return _of_upstream(fault)
 
@@ -96,7 +98,7 @@ def _of_upstream(fault: Exception) -> Refusal:
     cause = fault
     while isinstance(cause, UpstreamError) and isinstance(cause.__cause__, Exception):
         cause = cause.__cause__
-    status, kind = status_of(cause), _kind(fault)
+    status, kind = status_of(cause), chain_of(fault)
     code, param = _name(cause, "code"), _name(cause, "param")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         said = f"The upstream takes no more requests at the moment ({kind}). Try again later."
@@ -127,14 +129,3 @@ def _name(fault: Exception, what: str) -> str | None:
     body = getattr(fault, "body", None)
     found = getattr(fault, what, None) or (body.get(what) if isinstance(body, Mapping) else None)
     return found if isinstance(found, str) and _A_NAME.fullmatch(found) else None
-
-
-def _kind(fault: BaseException) -> str:
-    """Return the classes and statuses of a fault and its causes, without a word of what they say."""
-    said: list[str] = []
-    each: BaseException | None = fault
-    while each is not None and len(said) < 4:
-        status = status_of(each)
-        said.append(type(each).__name__ + (f", status {status}" if status else ""))
-        each = each.__cause__
-    return " of ".join(said)

@@ -90,7 +90,7 @@ def test_a_reply_over_several_pages_is_the_same_after_a_resume(sentences, data):
     broken = build_graph(
         ScriptedChatModel(text), ScriptedAligner({broken_at: RuntimeError("killed")}), checkpointer=saver
     )
-    with pytest.raises(Exception, match="failed on sentence [0-9]+ with RuntimeError"):
+    with pytest.raises(Exception, match=r"failed on sentence [0-9]+ with RuntimeError"):
         broken.invoke(ASK, THREAD)
     aligner = ScriptedAligner({})
     state = build_graph(ScriptedChatModel(text), aligner, checkpointer=saver).invoke(None, THREAD)

@@ -8,7 +8,7 @@ from stream_aligner_lc.sums.problems import problems
 
 
 def test_doctor_sees_that_the_server_starts_over_and_that_it_refuses_flags(serving, monkeypatch, capsys):
-    monkeypatch.setenv("OPENAI_BASE_URL", serving.base_url)
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{serving.url}/v1")
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     question = problems(1, seed=0)[0].question
     assert main(["doctor", "--upstream", f"openai:{pair.UPSTREAM}", "--question", question, "--json"]) == 1

@@ -1,0 +1,65 @@
+"""The playground on the server: there if asked for, behind the same key, counted and ended with the other replies."""
+
+import json
+import threading
+
+from stream_aligner_lc.testing import AcceptAligner, ScriptedChatModel
+from tests.browsing import wait_until
+
+ASK = {"messages": [{"role": "user", "content": "How are things?"}]}
+ENDLESS = "Word after word. " * 2000
+
+
+def told(served, **headers):
+    with served.http.stream("POST", "/playground/reply", json=ASK, headers=headers) as answer:
+        return [json.loads(line) for line in answer.iter_lines()]
+
+
+def test_there_is_none_unless_it_is_asked_for(serve):
+    served = serve("Fine.")
+    assert served.http.get("/").status_code == 404
+    assert served.http.post("/playground/reply", json=ASK).status_code == 404
+
+
+def test_the_page_is_there_for_all_and_its_answers_for_those_with_the_key(serve):
+    served = serve("Fine.", app={"playground": True, "key": "secret"})
+    assert "Raw text is shown here" in served.http.get("/").text
+    refused = served.http.post("/playground/reply", json=ASK)
+    assert refused.status_code == 401
+    assert refused.json()["error"]["code"] == "invalid_api_key"
+    assert told(served, authorization="Bearer secret")[-1]["type"] == "end"
+
+
+def test_its_replies_are_counted_among_those_that_run(serve):
+    upstream = ScriptedChatModel(ENDLESS, delay=0.01)
+    served = serve(upstream, AcceptAligner(), app={"playground": True, "max_replies": 1})
+    with served.http.stream("POST", "/playground/reply", json=ASK) as answer:
+        lines = answer.iter_lines()
+        assert json.loads(next(lines))["type"] == "opened"
+        refused = served.http.post("/playground/reply", json=ASK)
+        assert refused.status_code == 429
+        assert refused.json()["error"]["code"] == "too_many_replies"
+    wait_until(lambda: not served.app.state.gate.running)
+    assert upstream.calls[0].is_closed
+
+
+def test_a_server_that_is_shut_down_ends_them(serve):
+    upstream = ScriptedChatModel(ENDLESS, delay=0.01)
+    served = serve(upstream, AcceptAligner(), app={"playground": True}, shutdown_timeout=0.0)
+    found = []
+    reader = threading.Thread(target=lambda: found.extend(told(served)))
+    reader.start()
+    wait_until(lambda: upstream.calls)
+    served.server.handle_exit(15, None)
+    reader.join()
+    assert found[-1]["type"] == "error"
+    assert "broke this reply off" in found[-1]["message"]
+    assert upstream.calls[0].is_closed
+
+
+def test_a_page_of_another_origin_cannot_ask_even_where_it_may_ask_the_interface(serve):
+    upstream = ScriptedChatModel("Fine.")
+    served = serve(upstream, AcceptAligner(), app={"playground": True, "cors_origins": ["https://other.example"]})
+    answer = served.http.post("/playground/reply", json=ASK, headers={"origin": "https://other.example"})
+    assert answer.status_code == 403
+    assert upstream.calls == []
