@@ -3,7 +3,7 @@
 import os
 import sys
 
-from tests.serving import Serving
+from tests.processes import Serving
 
 _QUIET = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}
 

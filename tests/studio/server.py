@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.serving import Serving
+from tests.processes import Serving
 
 ROOT = Path(__file__).parents[2]
 CONFIG = json.loads((ROOT / "langgraph.json").read_text())
