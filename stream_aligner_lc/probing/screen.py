@@ -26,7 +26,7 @@ def environment_table(environment: dict[str, Any]) -> Table:
     """Return packages, device and aligner, a line each."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")  # a command that is cut off cannot be copied
     table.add_row("stream-aligner-lc", f"{environment['version']}, Python {environment['python']}")
     for extra, found in environment["packages"].items():
         table.add_row(f"  {extra}", _packages(found))
