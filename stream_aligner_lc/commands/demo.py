@@ -25,7 +25,9 @@ def command(policy: str, problems: int, seed: int, *, as_json: bool) -> None:
 
     Two small local models: an upstream that makes mistakes, alone and with an aligner.
     """
-    # Each command imports what it needs: the help of one should not wait for the models of another.
+    # Each command imports what it needs: the help of one should not wait for the models of another. First what only the
+    # largest extra brings, so that this is the one that is named where it is missing.
+    import torch  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
 
     from stream_aligner_lc.demo.policies import POLICIES  # noqa: PLC0415
@@ -38,8 +40,6 @@ def command(policy: str, problems: int, seed: int, *, as_json: bool) -> None:
     with console.status("Loading two small models"):
         upstream, aligner = chosen.upstream(drawn), pair.aligner().load()
     # Models this small lose more by handing work to other cores than they gain.
-    import torch  # noqa: PLC0415
-
     torch.set_num_threads(1)
     if not as_json:
         show(chosen, drawn, upstream, aligner, console)
