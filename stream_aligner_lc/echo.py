@@ -17,20 +17,32 @@ Opening = Literal["new", "again", "repeated", "repeated whole", "ignored", "new 
 
 
 def judge_opening(
-    text: str, *, is_flush: bool, said: Sequence[str], repeated: int, replaced: str | None, exact: bool
+    text: str,
+    *,
+    whole: str,
+    is_flush: bool,
+    said: Sequence[str],
+    repeated: int,
+    replaced: str | None,
+    changed: str | None,
+    exact: bool,
 ) -> Opening:
     """Say what a sentence at the opening of a restarted stream is, after `repeated` sentences that repeat.
 
-    `is_flush` says that no whitespace stands before it: a new turn starts like that, a continuation rarely.
-    `said` are the released sentences of the reply, `replaced` is the fingerprint of the draft whose
-    replacement caused the restart.
+    `whole` is the sentence with what `Overlap` cut of its own beginning. `is_flush` says that no whitespace stands
+    before it: a new turn starts like that, a continuation rarely. `said` are the released sentences of the reply,
+    `replaced` is the fingerprint of the draft whose replacement caused the restart, and `changed` that of the first
+    draft that the released text does not hold: up to there, a reply that is said over again repeats it.
 
     "new": it goes on. "again": the replaced draft, behind whitespace, which the text may want. "repeated": the
     next of the sentences that were said. "repeated whole": the last of them. "ignored": the upstream started
     over. "new after all": the sentences before it were no repetition.
     """
-    if fingerprint(text) == replaced:
-        return "ignored" if is_flush or repeated else "again"
+    known = {fingerprint(text), fingerprint(whole)}
+    if known & {replaced, changed} and (is_flush or repeated):
+        return "ignored"
+    if replaced in known:
+        return "again"
     if (is_flush or repeated) and repeated < len(said) and text == said[repeated]:
         return "repeated whole" if repeated + 1 == len(said) else "repeated"
     if not repeated:

@@ -27,6 +27,7 @@ from stream_aligner_lc.echo import ignores_prefix, judge_opening
 from stream_aligner_lc.errors import AlignerError
 from stream_aligner_lc.fingerprints import fingerprint
 from stream_aligner_lc.state import (
+    Changed,
     DraftPiece,
     EndPiece,
     NodeInput,
@@ -197,6 +198,8 @@ class Ledger:
         progress = self.progress
         breaker = note_answer(progress, self._terms.options, failed=decision.error is not None)
         self._note_verdict(piece, decision, answer, seconds=seconds, aligning=aligning, breaker=breaker)
+        if decision.verdict in ("replaced", "removed") and progress["changed"] is None:
+            progress["changed"] = Changed(fingerprint=fingerprint(piece["text"]), behind=len(self.text))
         if decision.text:
             self._release(piece, decision.text, as_written=decision.verdict in ("accepted", "kept"))
         else:
@@ -268,8 +271,11 @@ class Ledger:
         progress["around"] = None
         # How much of the whitespace behind the last sentence was read before its stream was closed is chance, so it
         # may stand before a sentence, and never at the end of the reply.
-        progress["left"] = (progress["held"] or progress["left"] or "") if progress["opening"] else None
+        read = "".join(piece["text"] for piece in self._waiting if piece["type"] == "space")
+        progress["left"] = (read or progress["held"] or progress["left"] or "") if progress["opening"] else None
         progress["held"] = ""
+        # What a stream said before it broke off, the next one says again.
+        self._waiting = []
 
     def _needs_verdict(self, piece: DraftPiece, ahead: int = 0) -> bool:
         options = self._terms.options
@@ -294,10 +300,12 @@ class Ledger:
             said = _sentences([*pieces_of(self._before), *self._new])
             opening = judge_opening(
                 piece["text"],
+                whole=self._beginning_of(piece) + piece["text"],
                 is_flush=not piece["lead"] or piece["overlap"] > 0,
                 said=said,
                 repeated=progress["repeated"],
                 replaced=progress["replaced"],
+                changed=self._changed,
                 exact=self._terms.exact,
             )
             if opening in ("repeated", "repeated whole"):
@@ -322,6 +330,21 @@ class Ledger:
                 ]
             if opening != "again":
                 progress["replaced"] = None
+
+    @property
+    def _changed(self) -> str | None:
+        changed = self.progress["changed"]
+        # What was removed may come again until something was released behind it.
+        return changed["fingerprint"] if changed and changed["behind"] < len(self.text) else None
+
+    def _beginning_of(self, piece: DraftPiece) -> str:
+        """Return what was cut of a draft, because the released sentence in its place begins with the same words."""
+        place = 0
+        for text in map(text_of, [*pieces_of(self._before), *self._new]):
+            start, place = place + len(text) - len(text.lstrip()), place + len(text)
+            if start < piece["overlap"] <= place and not self.progress["repeated"]:
+                return self.text[start : piece["overlap"]] + piece["lead"]
+        return ""
 
     def _first_draft(self) -> int | None:
         return next((index for index, piece in enumerate(self._waiting) if piece["type"] == "draft"), None)

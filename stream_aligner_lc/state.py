@@ -101,6 +101,13 @@ class EndPiece(TypedDict):
 Piece = DraftPiece | SpacePiece | ChunkPiece | OpenedPiece | EndPiece
 
 
+class Changed(TypedDict):
+    """A draft that was replaced or removed, and how many characters had been released before it."""
+
+    fingerprint: str
+    behind: int
+
+
 class Progress(TypedDict):
     """Where the reply stands. Everything that a resumed run must know besides the released text."""
 
@@ -126,6 +133,8 @@ class Progress(TypedDict):
     """Whitespace that was held when the last stream was left, until the first core of the next is released."""
     replaced: str | None
     """Fingerprint of the draft whose replacement caused the last restart."""
+    changed: Changed | None
+    """The first draft that was not released as it was: there a reply that is said over again no longer repeats it."""
     echoes: int
     """How often in a row a restart brought back the very draft that it replaced."""
     drain: bool
@@ -263,6 +272,7 @@ def new_progress(messages: Sequence[BaseMessage]) -> Progress:
         repeated=0,
         left=None,
         replaced=None,
+        changed=None,
         echoes=0,
         drain=False,
         asked_again=False,

@@ -181,6 +181,62 @@ def test_an_upstream_that_ignores_the_prefix_behind_a_space_is_no_endless_loop(c
     assert len(upstream.calls) < 10
 
 
+def _starting_over(text, *honest):
+    """An upstream that says its whole text again after so many turns that go on."""
+    return ScriptedChatModel([text, *honest, text])
+
+
+@pytest.mark.parametrize(
+    ("text", "honest", "released"),
+    [
+        ("Bad one. Two. Bad three.", [" Two. Bad three."], "Good one. Two. Good three."),
+        ("Fine one. Bad two. Bad three.", [" Bad three."], "Fine one. Good two. Good three."),
+        ("Drop me. Two. Bad three.", [], "Two. Good three."),
+        ("Fine one. Drop me. Three. Bad four.", [], "Fine one. Three. Good four."),
+    ],
+)
+def test_a_reply_that_is_said_over_again_later_is_an_error_as_well(collect, text, honest, released):
+    chat = StreamAlignedChat(_starting_over(text, *honest), ReplaceAligner({"Bad": "Good", "Drop me.": ""}))
+    with pytest.raises(UpstreamError, match=r"ignores the prefix.*`continuation`") as caught:
+        collect(chat, "Go on.")
+    assert caught.value.released == released
+
+
+def test_a_paragraph_that_is_said_over_again_is_known_by_what_the_overlap_cut_of_it(collect):
+    text = "The first sentence stands. A bad one follows it.\n\nOne more paragraph. A bad end."
+    chat = StreamAlignedChat(
+        _starting_over(text, "\n\nOne more paragraph. A bad end."), ReplaceAligner(bad="good"), granularity="paragraph"
+    )
+    with pytest.raises(UpstreamError, match="ignores the prefix") as caught:
+        collect(chat, "Go on.")
+    assert caught.value.released == text.replace("bad", "good")
+
+
+def test_a_paragraph_whose_end_was_removed_is_known_as_well(collect):
+    text = "The first sentence stands and stays. Drop me.\n\nThe end."
+    with pytest.raises(UpstreamError, match="ignores the prefix"):
+        collect(
+            StreamAlignedChat(_starting_over(text), ReplaceAligner({"Drop me.": ""}), granularity="paragraph"), "Go on."
+        )
+
+
+def test_what_was_removed_may_be_said_again_where_nothing_followed_it(collect):
+    turns = [["The first one is here. Drop me. ", ConnectionError()], "The first one is here. Drop me. The end."]
+    chat = StreamAlignedChat(ScriptedChatModel(turns), ReplaceAligner({"Drop me.": ""}))
+    assert text_of(collect(chat, "Go on.")) == "The first one is here. The end."
+
+
+def test_a_reply_said_over_again_is_known_behind_a_stream_that_broke_off_after_whitespace(collect):
+    """Raw text would pass as code here: the block that is open was all that the upstream had left to say."""
+    block = "\n```\nx = 1\ny"
+    upstream = ScriptedChatModel(
+        [f"Bad one.{block}", [block, ConnectionError()], ["\n``", ConnectionError()], f"Bad one.{block}"]
+    )
+    with pytest.raises(UpstreamError, match="ignores the prefix") as caught:
+        collect(StreamAlignedChat(upstream, ReplaceAligner(Bad="Good")), "Go on.")
+    assert caught.value.released == "Good one.\n```\nx = 1"
+
+
 def test_a_text_that_repeats_itself_is_no_error(collect):
     upstream = ScriptedChatModel("Bad day. Bad day. Fine day.")
     chat = StreamAlignedChat(upstream, ReplaceAligner({"Bad": "Good"}))
