@@ -56,9 +56,14 @@ class Expected:
     """The released text after each unit, and how the reply ends if nobody leaves and the upstream lives."""
 
     texts: list[str] = field(default_factory=list)
+    verdicts: list[str] = field(default_factory=list)
     text: str = ""
     finish: str = ""
     fails: bool = False
+    is_late: bool = False
+    """Whether the aligner fails because it takes too long."""
+    is_whole: bool = False
+    """Whether it ends where the upstream does."""
     restarts: int = 0
 
     @cached_property
@@ -89,6 +94,11 @@ def expected(scenario: Scenario) -> Expected:
             faults = faults if is_open else faults + 1 if fails else 0
         if fails and not is_open and options.get("on_aligner_error", "raise") != "keep":
             found.fails = options.get("on_aligner_error", "raise") == "raise"
+            found.is_late = unit.answer == "stall"
+            if not found.fails:
+                # What is not shown counts as removed.
+                found.texts.append(text)
+                found.verdicts.append("removed")
             found.finish = "aligner_error"
             break
         if shown:
@@ -99,6 +109,9 @@ def expected(scenario: Scenario) -> Expected:
         text = text[: min(ends)].rstrip() if ends else text
         found.texts.append(text)
         found.text = text
+        found.verdicts.append(
+            _verdict(unit, shown, is_free=n >= options.get("align_first", len(judged)), fails=is_open or fails)
+        )
         if ends:
             found.finish = "stop"
             break
@@ -119,8 +132,17 @@ def expected(scenario: Scenario) -> Expected:
                 break
             found.restarts += 1
     else:
+        found.is_whole = True
         found.text += held if not removed else ""
     return found
+
+
+def _verdict(unit, shown, *, is_free, fails):
+    if unit.is_passed or is_free:
+        return "skipped"
+    if fails:
+        return "kept"
+    return "accepted" if shown == unit.raw else "replaced" if shown else "removed"
 
 
 def _asks_again(scenario, *, is_last):

@@ -3,23 +3,27 @@
 import asyncio
 import threading
 import time
+from collections import Counter
 from contextlib import aclosing, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessageChunk, HumanMessage
 from tenacity import wait_none
 
-from stream_aligner_lc import AlignerError, StreamAlignedChat, UpstreamError, build_graph, retries
+from stream_aligner_lc import AlignerError, AlignerTimeout, StreamAlignedChat, UpstreamError, build_graph, retries
 from tests.leaks.probes import AsyncListener, Listener, raw_in
-from tests.soak.doubles import BusyError, Storyteller, Worlds, aligner
-from tests.soak.scripts import SHORT, TOOL
+from tests.soak.doubles import BusyError, Worlds, aligner, upstream
+from tests.soak.scripts import SHORT, TOOLS
+from tests.soak.stalling import limits_of
 
 # Whatever takes longer hangs: a scenario takes a few hundredths of a second.
 PATIENCE = 120.0
 _GOING = 10.0
 _OURS = ("upstream", "aligner")
+# What another call of the upstream may bring again, or in parts.
+_AGAIN = {"removed", "skipped"}
 
 
 @dataclass
@@ -66,13 +70,15 @@ def _run(scenario):
     world = worlds.play(scenario)
     options = {**scenario.options, "continuation": "prefill"}
     make = build_graph if scenario.place == "graph" else StreamAlignedChat
-    model = make(Storyteller(worlds), aligner(worlds, scenario.aligner), **options)
-    if scenario.colour == "sync":
-        reading, findings = _read(model, scenario), []
-    else:
-        complaints = []
-        reading, findings = asyncio.run(_aread_and_look(model, scenario, complaints))
-        findings += [f"complaint: {each}" for each in complaints]
+    model = make(upstream(worlds), aligner(worlds, scenario.aligner), **options)
+    with limits_of(world):
+        if scenario.colour == "sync":
+            reading, findings = _read(model, scenario), []
+            world.is_over.set()
+        else:
+            complaints = []
+            reading, findings = asyncio.run(_aread_and_look(model, world, complaints))
+            findings += [f"complaint: {each}" for each in complaints]
     return findings + _remains(before, [world]) + findings_of(world, reading)
 
 
@@ -83,8 +89,8 @@ def findings_of(world, reading):
         raw := raw_in([reading.items, _without_errors(reading.noted), str(reading.error)])
     ):
         findings.append(f"leak: {raw[:3]}")
-    if not world.expected.text.startswith(reading.text):
-        findings.append(f"gap or repetition: {reading.text!r} is read where {world.expected.text!r} is meant")
+    if not world.meant.text.startswith(reading.text):
+        findings.append(f"gap or repetition: {reading.text!r} is read where {world.meant.text!r} is meant")
     elif reading.is_left:
         pass
     elif reading.error is not None:
@@ -104,17 +110,21 @@ def _without_errors(noted):
 
 
 def _findings_of_error(world, reading):
-    error, fails = reading.error, world.expected.fails
+    error, fails = reading.error, world.meant.fails
     released = getattr(error, "released", None)
-    if world.scenario.place == "invoke" and released and world.expected.text.startswith(released):
+    if world.scenario.place == "invoke" and released and world.meant.text.startswith(released):
         reading.text = released  # who does not stream finds it in the error alone
     if isinstance(error, AlignerError) and fails:
-        last = world.expected.text
+        last = world.meant.text
+        if isinstance(error, AlignerTimeout) is not world.meant.is_late:
+            return [f"error: {error!r}, and late is {world.meant.is_late}"]
         return (
             []
             if reading.text == released == last
             else [f"{reading.text!r}, {released!r} are released, {last!r} is meant"]
         )
+    if isinstance(error, UpstreamError) and "`continuation`" in str(error) and world.served("anew"):
+        return [] if released == reading.text else [f"{released!r} is said to be released, {reading.text!r} was"]
     if isinstance(error, UpstreamError) and world.served("dead"):
         return [] if released == reading.text else [f"{released!r} is said to be released, {reading.text!r} was"]
     if isinstance(error, UpstreamError) and (empty := world.served("empty")) and not empty[-1].prefix:
@@ -131,40 +141,85 @@ def _findings_of_error(world, reading):
 def _findings_of_end(world, reading):
     metadata, options = reading.items[-1].response_metadata, world.scenario.options
     finish = metadata.get("finish_reason")
+    findings = _findings_of_totals(world, reading)
     if finish == "timeout" and options.get("reply_timeout") == SHORT:
-        return []  # that it is a beginning was seen already
-    findings, meant, calls = _findings_of_the_rest(world, reading), world.expected, world.calls
+        return findings  # that it is a beginning was seen already
+    findings += _findings_of_the_rest(world, reading)
+    meant, calls = world.meant, world.calls
     if world.served("dead"):
         findings.append("the upstream is gone, and nobody says so")
     is_empty = bool(world.served("empty"))
-    text = calls[-1].prefix if is_empty else meant.text
+    is_early = _ends_early(world, reading, finish)
+    text = calls[-1].prefix if is_empty else reading.text if is_early else meant.text
     if reading.text != text:
         findings.append(f"gap: {reading.text!r} is read where {text!r} is meant")
-    if meant.fails and not is_empty:
+    if meant.fails and not (is_empty or is_early):
         findings.append("the aligner failed, and nobody says so")
     if len(calls) != 1 + world.restarts + world.retries:
         findings.append(f"{len(calls)} calls, {world.restarts} restarts, {world.retries} retries")
-    if world.restarts != meant.restarts and not is_empty:
+    if world.restarts != meant.restarts and not (is_empty or is_early or calls[-1].cut_at is not None):
         findings.append(f"{world.restarts} restarts where {meant.restarts} are meant")
     if metadata["stream_aligner"]["upstream_calls"] != len(calls):
         findings.append(f"{len(calls)} calls are counted as {metadata['stream_aligner']['upstream_calls']}")
-    if not is_empty and finish != meant.finish:
+    if not (is_empty or is_early) and finish != meant.finish:
         findings.append(f"it ends with {finish!r} where {meant.finish!r} is meant")
     return findings
 
 
+def _ends_early(world, reading, finish):
+    """Say whether a reply may end with the replaced sentence that was its last, where a restart was meant.
+
+    Either the call of a tool had arrived behind it, or it left no tokens over.
+    """
+    judged = [n for n in world.answered if world.expected.texts[n : n + 1] == [reading.text]]
+    if not judged or not world.replaces(judged[-1]):
+        return False
+    if world.calls[-1].has_called:
+        return finish == world.scenario.finish
+    most = world.scenario.options.get("max_tokens")
+    return most is not None and finish == "length" and world.is_counted(reading.text, most)
+
+
+def _findings_of_totals(world, reading):
+    """Say what is wrong with the end itself: there is one, and its verdicts are those of what was released."""
+    ends = [n for n, each in enumerate(reading.items, 1) if "stream_aligner" in each.response_metadata]
+    if ends != [len(reading.items)]:
+        return [f"end: it stands at {ends} of {len(reading.items)}"]
+    told = reading.items[-1].response_metadata["stream_aligner"]["sentences"]
+    meant, calls = world.meant, world.calls
+    longest = max((len(each) for each in meant.texts if reading.text.startswith(each)), default=0)
+    # Where nothing of a sentence is shown, the text does not tell whether it was judged.
+    counts = [Counter(meant.verdicts[: n + 1]) for n, each in enumerate(meant.texts) if len(each) == longest]
+    if not longest:
+        counts.append(Counter())
+    if world.cuts_a_block:
+        # Its beginning does not show what it is.
+        counts += [count - Counter(["skipped"]) + Counter(["accepted"]) for count in counts]
+    seen = set(told) - _AGAIN if len(calls) > 1 else {*told, *_AGAIN}
+    if not any(all(told.get(name, 0) == count[name] for name in seen | (set(count) - _AGAIN)) for count in counts):
+        return [f"verdicts: {told} are told where {counts} are meant"]
+    return []
+
+
 def _findings_of_the_rest(world, reading):
     """Say what is wrong with what is no text: thoughts, and calls of tools."""
-    findings, scenario = [], world.scenario
+    findings, scenario, is_empty = [], world.scenario, bool(world.served("empty"))
     thoughts = [each.additional_kwargs.get("reasoning_content", "") for each in reading.items]
     is_told = bool(scenario.thought) and scenario.options.get("reasoning") != "drop"
-    if ("".join(thoughts) == "") is is_told and not world.served("empty"):
+    if ("".join(thoughts) == "") is is_told and not is_empty:
         findings.append(f"thoughts: {thoughts!r} are read where {scenario.thought!r} was thought")
-    said = [call["id"] for each in reading.items for call in getattr(each, "tool_call_chunks", None) or each.tool_calls]
-    due = scenario.calls_tool and world.expected.finish == scenario.finish
-    if said != [TOOL["id"]] * due:
+    said = _tool_calls(reading.items)
+    has_called = bool(world.calls) and world.calls[-1].has_called
+    is_due = has_called and (world.meant.is_whole or reading.text != world.meant.text)
+    if said != list(TOOLS) * is_due:
         findings.append(f"tools: the calls {said!r} are read")
     return findings
+
+
+def _tool_calls(items):
+    chunks = [item for item in items if isinstance(item, AIMessageChunk) and item.tool_call_chunks]
+    whole = [sum(chunks[1:], chunks[0])] if chunks else [each for each in items if not isinstance(each, AIMessageChunk)]
+    return [call for each in whole for call in each.tool_calls]
 
 
 def _remains(before, worlds):
@@ -217,7 +272,8 @@ def _read(model, scenario):
     return reading
 
 
-async def _aread_and_look(model, scenario, complaints):
+async def _aread_and_look(model, world, complaints):
+    scenario = world.scenario
     asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told["message"]))
     reading, listener = Reading(), AsyncListener()
     try:
@@ -228,6 +284,7 @@ async def _aread_and_look(model, scenario, complaints):
     except Exception as error:  # noqa: BLE001  # it is compared with what is meant
         reading.error = error.with_traceback(None)
     reading.noted = listener.noted
+    world.is_over.set()
     until = time.monotonic() + _GOING
     while (tasks := asyncio.all_tasks() - {asyncio.current_task()}) and time.monotonic() < until:
         await asyncio.sleep(0)

@@ -10,13 +10,14 @@ from typing import Any
 from tests.leaks.probes import REPLACED as MARK
 
 WORD, INSTEAD = "horse", "mule"
-FAILS = ("raise", "garbage")
+FAILS = ("raise", "garbage", "stall")
 CHANGES = ("replace", "remove", "end")
-THOUGHT, TOOL = "a pondered thought", {"name": "look_up", "args": "{}", "id": "call_1", "index": 0}
+THOUGHT = "a pondered thought"
+TOOLS = tuple({"name": "look_up", "args": {"what": what}, "id": f"call_{what}", "type": "tool_call"} for what in "ab")
 # A time in which some replies are not told, and one in which every reply is.
 SHORT, LONG = 0.02, 300.0
 # A fault that is tried again, at most two in a row: three tries are the default.
-_RETRIED = ("drop", "drop", "busy")
+RETRIED = ("drop", "busy", "stall")
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,17 @@ class Sentence:
     raw: str
     after: str
     answer: str = "accept"
-    """accept, slow, replace, remove, end, raise or garbage."""
+    """accept, slow, replace, remove, end, raise, garbage or stall."""
     shown: str = ""
     kind: str = "prose"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with one upstream call: drop (after so many chunks), busy, empty, echo, or dead from then on."""
+    """What is wrong with one upstream call: drop or stall (after so many chunks), busy, empty, or dead from then on.
+
+    Or it does not go on from the prefix: echo (says it again before it goes on) or anew (starts over with its drafts).
+    """
 
     kind: str
     chunks: int = 1
@@ -69,7 +73,9 @@ class Scenario:
     thought: str = ""
     """What the upstream says to itself first, in every call."""
     calls_tool: bool = False
-    """Whether the upstream calls a tool behind its text."""
+    """Whether the upstream calls tools behind its text."""
+    overruns: bool = False
+    """Whether the upstream ignores its `max_tokens`."""
     is_heard: bool = False
     """A callback handler of the reader's own listens."""
     leaving: Leaving | None = None
@@ -85,6 +91,7 @@ class Scenario:
         return "".join(each.raw + each.after for each in self.sentences)
 
 
+_CALLING = ("accepted", "corrected", "upstream faults")
 KINDS = ("accepted", "corrected", "upstream faults", "aligner faults", "bounds", "left", "mixed")
 
 
@@ -104,10 +111,21 @@ def scenario(seed, **fixed):
         "place": rng.choice(("chat", "chat", "graph", "invoke")),
         "is_heard": rng.random() < 0.3,
         "thought": THOUGHT if rng.random() < 0.2 else "",
-        "calls_tool": kind == "accepted" and rng.random() < 0.3,
+        "calls_tool": kind in _CALLING and rng.random() < 0.3,
+        "overruns": rng.random() < 0.3,
         "faults": _faults(rng, kind),
         **fixed,
     }
+    if "max_tokens" in options:
+        # Larger chunks are counted by a tokenizer, and what repeats the prefix costs tokens too.
+        parts["chunking"] = (rng.choice((1, 2, 3, 7)),)
+        parts["faults"] = {n: each for n, each in parts["faults"].items() if each.kind not in ("echo", "anew")}
+    if any(each.kind == "stall" for each in parts["faults"].values()):
+        if "options" in fixed:
+            # Without a limit it would be waited for.
+            parts["faults"] = {n: each for n, each in parts["faults"].items() if each.kind != "stall"}
+        else:
+            parts["options"] = {**options, "upstream_timeout": LONG}
     parts["leaving"] = fixed.get("leaving", _leaving(rng, parts) if kind == "left" else None)
     ends_early = kind in ("bounds", "mixed") and rng.random() < 0.3
     parts["finish"] = "length" if ends_early else "stop"
@@ -129,6 +147,8 @@ def _options(rng, kind):
         options["align_first"] = rng.randint(0, 8)
     if kind in ("corrected", "bounds") and rng.random() < 0.15:
         options["stop"] = rng.choice((INSTEAD, [INSTEAD, "nowhere"], "is about the mule"))
+    if kind in ("accepted", "corrected", "bounds", "upstream faults") and rng.random() < 0.2:
+        options["max_tokens"] = rng.choice((1, 5, 20, 50, 100, 200))
     if kind == "bounds":
         options["max_sentences"] = rng.choice((None, None, 1, 3, 8))
         options["reply_timeout"] = rng.choice((None, None, LONG, SHORT))
@@ -138,20 +158,29 @@ def _options(rng, kind):
         options["on_aligner_error"] = rng.choice(("raise", "keep", "keep", "stop"))
         if options["on_aligner_error"] == "keep":
             options["max_aligner_faults"] = rng.choice((None, 1, 2))
+        if kind == "aligner faults" and rng.random() < 0.3:
+            options["aligner_timeout"] = LONG
     return options
 
 
 def _faults(rng, kind):
     if kind not in ("upstream faults", "mixed", "left"):
         return {}
+    # A stream that stalls is only told from outside by its end, so nobody may walk away from it.
+    stalls = ["stall"] * (kind == "upstream faults" and rng.random() < 0.2)
+    anew = ["anew"] * (rng.random() < 0.3)
     faults, in_a_row = {}, 0
     for number in range(1, rng.randint(1, 9)):
-        named = rng.choice((*_RETRIED, "none", "none", "echo")) if in_a_row < 2 else "none"
-        if number == 1 and named != "drop":
+        named = rng.choice(("drop", "drop", "busy", *stalls, "none", "none", "echo", *anew)) if in_a_row < 2 else "none"
+        if number == 1 and named not in ("drop", "stall"):
             continue
-        in_a_row = in_a_row + 1 if named in _RETRIED else 0
+        in_a_row = in_a_row + 1 if named in RETRIED else 0
         if named != "none":
             faults[number] = Fault(named, rng.choice((1, 2, 5, 20, 60)))
+    if anew and rng.random() < 0.3:
+        faults = {n: faults.get(n, Fault("anew")) for n in range(2, 30)} | {
+            n: each for n, each in faults.items() if n == 1
+        }
     last = rng.random()
     if last < 0.2:
         faults[rng.randint(1, 4)] = Fault("empty" if last < 0.1 else "dead")
@@ -170,7 +199,9 @@ def _leaving(rng, parts):
 def _sentences(rng, parts):
     kind, is_cut_off = parts["kind"], parts["finish"] == "length"
     number = rng.randint(1, 14)
-    changes = _changes(rng, kind, parts["options"], has_faults=bool(parts["faults"]))
+    changes = _changes(rng, kind, parts["options"])
+    if any(each.kind == "stall" for each in parts["faults"].values()):
+        changes = [each for each in changes if each != "end"]  # nobody would read on
     sentences, shape = [], None
     for n in range(number):
         shape, before = _shape(rng, shape, is_last=is_cut_off and n == number - 1)
@@ -189,7 +220,7 @@ def _sentences(rng, parts):
     return (*sentences[:-1], _followed(sentences[-1], "" if is_cut_off else rng.choice(("", "", "\n", " \n\n"))))
 
 
-def _changes(rng, kind, options, *, has_faults):
+def _changes(rng, kind, options):
     if kind == "accepted":
         return ["accept"] * 9 + ["slow"]
     changes = (
@@ -197,6 +228,8 @@ def _changes(rng, kind, options, *, has_faults):
     )
     if "on_aligner_error" in options:
         changes += ["raise", "garbage"] * (1 if kind == "mixed" else 2)
+    if kind == "aligner faults" and options.get("aligner_timeout") and rng.random() < 0.5:
+        changes += ["stall"]
     return changes
 
 

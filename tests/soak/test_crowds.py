@@ -9,7 +9,7 @@ import pytest
 
 from stream_aligner_lc import Aligner, Correction, StreamAlignedChat
 from stream_aligner_lc.testing import AcceptAligner, ScriptedChatModel
-from tests.soak.doubles import Storyteller, Worlds, aligner
+from tests.soak.doubles import Worlds, aligner, upstream
 from tests.soak.running import Reading, findings_of, no_waiting
 from tests.soak.scripts import scenario
 
@@ -23,7 +23,7 @@ def crowd(count, form):
     worlds = Worlds()
     for seed in range(count):
         worlds.play(scenario(seed, kind=("corrected", "mixed")[seed % 2], options=OPTIONS, aligner=form))
-    return StreamAlignedChat(Storyteller(worlds), aligner(worlds, form), continuation="prefill", **OPTIONS), worlds
+    return StreamAlignedChat(upstream(worlds), aligner(worlds, form), continuation="prefill", **OPTIONS), worlds
 
 
 def check(worlds, readings):

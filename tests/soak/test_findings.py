@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from stream_aligner_lc import content, ledger, nodes, readers
+from stream_aligner_lc import AlignerError, accounts, content, ledger, nodes, readers
 from stream_aligner_lc.corrections import Decision
+from stream_aligner_lc.intake import Intake
 from stream_aligner_lc.ledger import Ledger
+from stream_aligner_lc.pacing import Patience
 from stream_aligner_lc.upstream import Upstream
 from tests.leaks.probes import MARKS
 from tests.soak.running import no_waiting, run
-from tests.soak.scripts import Fault, Leaving, Scenario, Sentence
+from tests.soak.scripts import LONG, SHORT, Fault, Leaving, Scenario, Sentence
 
 MARK = MARKS[0]
 
@@ -127,3 +129,107 @@ def test_whitespace_of_the_stream_that_was_left_is_a_gap(monkeypatch, colour):
         Ledger, "_end", lambda self, _: self.progress.update(finish="", metadata={"finish_reason": "stop"})
     )
     assert "gap" in found(sentences=sentences, colour=colour)
+
+
+LIMITED = {"options": {"max_tokens": 20}, "chunking": (3,)}
+
+
+@pytest.mark.parametrize("overruns", [False, True])
+def test_a_limit_that_is_not_shared_out_is_found(monkeypatch, overruns):
+    assert found(**LIMITED, overruns=overruns) == set()
+    monkeypatch.setattr(Ledger, "tokens_left", property(lambda self: self._terms.max_tokens))
+    assert "max_tokens" in found(**LIMITED, overruns=overruns)
+
+
+def test_a_limit_that_nobody_keeps_is_found(monkeypatch):
+    monkeypatch.setattr(
+        "stream_aligner_lc.upstream.Intake", lambda *args, **named: Intake(*args, **{**named, "max_chunks": None})
+    )
+    assert "gap" in found(**LIMITED, overruns=True, sentences=(SENTENCES[0], *SENTENCES[2:]))
+
+
+STARTED_OVER = {"faults": {3: Fault("anew")}, "sentences": (*SENTENCES[:3], replace(SENTENCES[1], raw=f"One {MARK}."))}
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_a_reply_that_is_said_over_again_is_found(monkeypatch, colour):
+    assert found(**STARTED_OVER, colour=colour) == set()
+    monkeypatch.setattr(ledger, "judge_opening", lambda *_, **__: "new")
+    assert "gap" in found(**STARTED_OVER, colour=colour)
+
+
+@pytest.mark.parametrize("lookahead", [0, 5])
+def test_a_tool_call_behind_a_replaced_sentence_that_is_lost_is_found(monkeypatch, lookahead):
+    calling = {"calls_tool": True, "options": {"lookahead": lookahead}, "sentences": SENTENCES[:2], "chunking": (400,)}
+    assert found(**calling) == set()
+    monkeypatch.setattr(Ledger, "_release_chunk", lambda *_: None)
+    assert "tools" in found(**calling)
+
+
+def test_a_restart_without_the_tools_is_found(monkeypatch):
+    calling = {"calls_tool": True, "options": {"lookahead": 0}, "chunking": (2,)}
+    assert found(**calling) == set()
+    kwargs = Upstream._kwargs
+    monkeypatch.setattr(
+        Upstream, "_kwargs", lambda self, most: {**kwargs(self, most), **({"tools": []} if self._left else {})}
+    )
+    assert "call" in found(**calling)  # "call 2 has no tools"
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_an_upstream_that_stalls_and_is_waited_for_is_a_hang(monkeypatch, colour):
+    stalling = {"faults": {1: Fault("stall", 8)}, "options": {"upstream_timeout": LONG}, "colour": colour}
+    assert found(**stalling) == set()
+    monkeypatch.setattr("tests.soak.running.PATIENCE", 0.5)
+    monkeypatch.setattr("tests.soak.doubles._FOR_EVER", 2.0)
+    monkeypatch.setattr(Patience, "wait", lambda self, seconds: seconds)
+    assert "hang" in found(**stalling)
+
+
+STALLED = Sentence("The second one takes for ever.", " ", "stall", "The second one takes for ever.")
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("policy", ["raise", "keep", "stop"])
+def test_an_aligner_that_stalls_and_is_not_found_out_is_an_error(monkeypatch, colour, policy):
+    stalling = {"options": {"aligner_timeout": LONG, "on_aligner_error": policy}, "colour": colour}
+    stalling["sentences"] = (SENTENCES[0], STALLED, SENTENCES[2])
+    assert found(**stalling) == set()
+    monkeypatch.setattr(nodes.AlignerNode, "_too_late", lambda *_: AlignerError("The aligner failed."))
+    monkeypatch.setattr("tests.soak.running.PATIENCE", 5.0)
+    assert ("error" in found(**stalling)) is (policy == "raise")
+
+
+def late(monkeypatch):
+    """Return what is found of a reply whose time is over behind its first sentence."""
+    judge = nodes._judge
+
+    def judge_and_end(run, *args):
+        judge(run, *args)
+        args[0].cut_short("timeout")
+
+    monkeypatch.setattr(nodes, "_judge", judge_and_end)
+    return found(options={"reply_timeout": SHORT})
+
+
+def test_a_reply_whose_time_is_over_is_a_beginning(monkeypatch):
+    assert late(monkeypatch) == set()
+
+
+def test_a_verdict_that_is_not_counted_is_found_where_time_is_over(monkeypatch):
+    totals = accounts.totals
+    monkeypatch.setattr(accounts, "totals", lambda *args: {**totals(*args), "sentences": {}})
+    assert late(monkeypatch) == {"verdicts"}
+
+
+def test_a_second_end_is_found_where_time_is_over(monkeypatch):
+    update = Ledger.update
+
+    def doubled(self, **named):
+        new = update(self, **named)
+        if self.is_over:
+            new["last_release"]["chunks"].append(new["last_release"]["chunks"][-1])
+        return new
+
+    monkeypatch.setattr(Ledger, "update", doubled)
+    assert late(monkeypatch) == {"end"}

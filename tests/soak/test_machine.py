@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, precondition, rule
 
 from stream_aligner_lc import StreamAlignedChat
-from tests.soak.doubles import Storyteller, Worlds, aligner
+from tests.soak.doubles import Worlds, aligner, upstream
 from tests.soak.running import Reading, findings_of, no_waiting
 from tests.soak.scripts import scenario
 
@@ -46,7 +46,7 @@ class Replies(RuleBasedStateMachine):
         self.options, self.form, self.number, self.open = options, form, 0, []
         self.worlds = Worlds()
         self.chat = StreamAlignedChat(
-            Storyteller(self.worlds), aligner(self.worlds, form), continuation="prefill", **options
+            upstream(self.worlds), aligner(self.worlds, form), continuation="prefill", **options
         )
 
     @rule(target=replies, kind=st.sampled_from(_KINDS), seed=st.integers(0, 10**6))
