@@ -85,6 +85,9 @@ def _run(scenario):
 def findings_of(world, reading):
     """Compare what a reader got with what the script says."""
     findings = [*world.findings]
+    stalled = [world.units[n].raw for n in world.answered if world.units[n].answer == "stall"]
+    if world.scenario.aligner in ("class", "joint") and stalled and stalled != world.cancelled:
+        findings.append(f"cancel: {world.cancelled} were cancelled where the aligner stalled on {stalled}")
     if world.expected.is_unmarked and (
         raw := raw_in([reading.items, _without_errors(reading.noted), str(reading.error)])
     ):

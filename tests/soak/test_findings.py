@@ -233,3 +233,10 @@ def test_a_second_end_is_found_where_time_is_over(monkeypatch):
 
     monkeypatch.setattr(Ledger, "update", doubled)
     assert late(monkeypatch) == {"end"}
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_an_aligner_that_stalls_and_is_never_cancelled_is_found(monkeypatch, colour):
+    monkeypatch.setattr("tests.soak.doubles.Corrector.cancel", lambda *_: None)
+    stalling = {"options": {"aligner_timeout": LONG, "on_aligner_error": "keep"}, "colour": colour}
+    assert found(**stalling, sentences=(SENTENCES[0], STALLED, SENTENCES[2])) == {"cancel"}
