@@ -42,6 +42,7 @@ bench: $(STAMP)  ## The loop beside the bare model, and the aligner beside gener
 bench-peers: $(STAMP)  ## This library beside Guardrails AI and NeMo Guardrails; each in an environment of its own, if it installs.
 	-$(MAKE) --keep-going --no-print-directory $(PEERS:=/.installed)
 	$(BIN)/python -m benchmarks.peers.table
+	$(BIN)/python benchmarks/serve.py --peers
 
 soak: $(STAMP)  ## Thousands of replies out of seeds, killed processes, crowds, one very long reply (half an hour on 2 cores).
 	$(BIN)/python -m benchmarks.soak

@@ -24,6 +24,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from shutil import which
 from typing import Any
 
 import psutil
@@ -171,6 +172,13 @@ ARMS: dict[str, Callable[[Load], Coroutine[Any, Any, Measured]]] = {
 }
 
 
+# Others that stream through something that reads along, in environments that `make bench-peers` makes.
+PEERS = {
+    "Guardrails AI, in process": ".venv-peers-guardrails/bin/python benchmarks/peers/arm_guardrails.py async",
+    "NeMo Guardrails, in process": ".venv-peers-nemo/bin/python benchmarks/peers/arm_nemo.py rewrite",
+}
+
+
 def measure(command: Sequence[str], load: Load) -> Measured:
     """Let an arm play the load once."""
     done = subprocess.run([*command, json.dumps(asdict(load))], stdout=subprocess.PIPE, text=True, check=True)
@@ -185,6 +193,7 @@ def main() -> None:
     parser.add_argument("--stagger", type=float, default=0.15, metavar="SECONDS")
     parser.add_argument("--delay", type=float, default=0.1, metavar="SECONDS", help="before every token")
     parser.add_argument("--arm", action="append", default=[], metavar="NAME=COMMAND", help="another one")
+    parser.add_argument("--peers", action="store_true", help="with those whose environment is there")
     parser.add_argument("--play", nargs=2, metavar=("ARM", "LOAD"), help=argparse.SUPPRESS)
     parser.add_argument("--serve", metavar="LOAD", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -196,6 +205,8 @@ def main() -> None:
         print(json.dumps(asdict(asyncio.run(ARMS[name](Load(**json.loads(load)))))))
         return
     commands = {name: [sys.executable, __file__, "--play", name] for name in ARMS}
+    if options.peers:
+        commands |= {name: shlex.split(command) for name, command in PEERS.items() if which(command.split()[0])}
     commands |= {name: shlex.split(command) for name, _, command in (each.partition("=") for each in options.arm)}
     table(commands, load_of(options), options.rounds)
 

@@ -230,7 +230,7 @@ async def test_a_cancelled_prompt_is_read_no_further_than_its_piece(kind, quiet)
 
 @pytest.mark.parametrize("kind", ["bare", "aligned"])
 async def test_a_cancellation_in_the_middle_of_a_pass_waits_for_that_pass_alone(kind, quiet):
-    endless = Endless(kind, delay=0.3)
+    endless = Endless(kind, delay=1)
     task = asyncio.create_task(endless.chat.ainvoke(QUESTION))
     while not endless.watch.count:
         await asyncio.sleep(0.01)
@@ -327,11 +327,11 @@ async def test_the_event_loop_turns_while_a_slow_model_decodes(kind):
 
     ticking = asyncio.create_task(tick())
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.65):
+        async with asyncio.timeout(2.2):
             await endless.chat.ainvoke(QUESTION)
     ticking.cancel()
     assert len(gaps) > 20
-    assert max(gaps) < 0.25
+    assert max(gaps) < 0.9, "shorter than one pass of the model"
 
 
 @pytest.mark.parametrize("kind", ["bare", "aligned"])

@@ -10,6 +10,7 @@ from stream_aligner_lc import AcceptAligner, ChatTransformers, StreamAlignedChat
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.serving import create_app
 from stream_aligner_lc.serving.asked import taken_by
+from stream_aligner_lc.sums import pair
 from stream_aligner_lc.testing import ReplaceAligner, ScriptedAligner, ScriptedChatModel
 from tests.limits.provider import ErrorEvent, Fault, FaultyProvider, Status
 from tests.serving.conftest import ASK
@@ -223,8 +224,7 @@ def test_an_upstream_that_fails_in_mid_reply_is_an_error_event(serve):
 
 
 def test_what_an_upstream_cannot_take_is_refused_by_name_before_it_is_asked(serve):
-    # Never loaded: the request is refused before.
-    served = serve(ChatTransformers("a-folder"), AcceptAligner())
+    served = serve(ChatTransformers(pair.UPSTREAM), AcceptAligner())
     fault = refused(served, logit_bias={"1": 2})
     assert (fault.status_code, fault.param, fault.code) == (400, "logit_bias", "unsupported_parameter")
     takes = taken_by(ChatTransformers("a-folder"))

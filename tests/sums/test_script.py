@@ -12,6 +12,9 @@ import pytest
 from stream_aligner_lc import ChatTransformers, TransformersAligner
 from stream_aligner_lc.sums.problems import problems
 
+# Five trainings, each a program of its own that loads all of torch and trl: minutes on a busy machine.
+pytestmark = pytest.mark.timeout(1200)
+
 SCRIPT = Path(__file__).parents[2] / "examples" / "sums" / "train.py"
 STAGES = ("blank", "copier", "base", "upstream", "aligner-1", "aligner")
 

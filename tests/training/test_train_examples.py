@@ -11,7 +11,7 @@ from accelerate.commands.launch import _validate_launch_command, launch_command_
 from accelerate.utils import FullyShardedDataParallelPlugin
 from accelerate.utils.launch import prepare_deepspeed_cmd_env, prepare_multi_gpu_env
 
-from stream_aligner_lc.cli import _parser
+from stream_aligner_lc.commands.train import command as train
 from stream_aligner_lc.training.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "examples" / "train"
@@ -27,7 +27,7 @@ def launched(*arguments):
 def settings_of(command):
     """Read a command of the page as the program does."""
     arguments = command[command.index("train") :]
-    options = vars(_parser().parse_args(arguments))
+    options = train.make_context("train", arguments[1:]).params
     return Settings(**{name: options[name] for name in Settings.names()})
 
 
