@@ -230,7 +230,7 @@ async def test_a_cancelled_prompt_is_read_no_further_than_its_piece(kind, quiet)
 
 @pytest.mark.parametrize("kind", ["bare", "aligned"])
 async def test_a_cancellation_in_the_middle_of_a_pass_waits_for_that_pass_alone(kind, quiet):
-    endless = Endless(kind, delay=1)
+    endless = Endless(kind, delay=0.3)
     task = asyncio.create_task(endless.chat.ainvoke(QUESTION))
     while not endless.watch.count:
         await asyncio.sleep(0.01)
@@ -315,7 +315,7 @@ async def test_a_failing_model_leaves_no_thread_and_says_why(quiet):
 
 @pytest.mark.parametrize("kind", ["bare", "aligned"])
 async def test_the_event_loop_turns_while_a_slow_model_decodes(kind):
-    endless = Endless(kind, delay=0.3)
+    endless = Endless(kind, delay=1)
     gaps, last = [], time.perf_counter()
 
     async def tick():
