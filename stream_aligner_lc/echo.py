@@ -12,6 +12,12 @@ from typing import Literal
 from stream_aligner_lc.continuation import is_spaceless
 from stream_aligner_lc.errors import UpstreamError
 from stream_aligner_lc.fingerprints import fingerprint
+from stream_aligner_lc.outlet import Outlet
+from stream_aligner_lc.state import Piece, Progress, SpacePiece
+from stream_aligner_lc.waiting import first_draft, put
+
+# A text may want the same sentence again; one that comes back after so many restarts is not going on.
+MAX_ECHOES = 8
 
 Opening = Literal["new", "again", "repeated", "repeated whole", "ignored", "new after all"]
 
@@ -51,6 +57,55 @@ def judge_opening(
     if is_spaceless(said[0][-1]):
         return "new after all"
     return "ignored" if exact else "new"
+
+
+def check_opening(progress: Progress, waiting: list[Piece], outlet: Outlet, *, exact: bool) -> int:
+    """Take from the pieces of a restarted stream the sentences that it repeats; return how many.
+
+    Raises `UpstreamError` if it says its reply over again.
+    """
+    num_repeated = 0
+    while progress["opening"] and (place := first_draft(waiting)) is not None:
+        piece = waiting[place]
+        assert piece["type"] == "draft", "that is what was looked for"
+        cut = "" if progress["repeated"] else outlet.beginning_before(piece["overlap"])
+        said = outlet.sentences
+        opening = judge_opening(
+            piece["text"],
+            whole=cut + piece["lead"] + piece["text"] if cut else piece["text"],
+            is_flush=not piece["lead"] or piece["overlap"] > 0,
+            said=said,
+            repeated=progress["repeated"],
+            replaced=progress["replaced"],
+            changed=_changed(progress, outlet.text),
+            exact=exact,
+        )
+        if opening in ("repeated", "repeated whole"):
+            rest = waiting[place + 1 :]
+            waiting[place:] = []
+            for each in (SpacePiece(type="space", text=piece["trail"], block=piece["block"]), *rest):
+                put(each, waiting)
+            num_repeated += 1
+            progress["repeated"] += 1
+            progress["overlap"] += len(piece["text"])
+            progress["opening"] = opening == "repeated"
+            continue
+        progress["opening"] = False
+        progress["echoes"] = progress["echoes"] + 1 if opening == "again" else 0
+        if opening == "ignored" or progress["echoes"] >= MAX_ECHOES:
+            raise ignores_prefix(outlet.text)
+        if opening == "new after all":
+            again = said[: progress["repeated"]]
+            waiting[place:place] = [{**piece, "text": text, "lead": "", "trail": "", "turns": []} for text in again]
+        if opening != "again":
+            progress["replaced"] = None
+    return num_repeated
+
+
+def _changed(progress: Progress, text: str) -> str | None:
+    changed = progress["changed"]
+    # What was removed may come again until something was released behind it.
+    return changed["fingerprint"] if changed and changed["behind"] < len(text) else None
 
 
 def ignores_prefix(released: str) -> UpstreamError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages import BaseMessage
 
 from stream_aligner_lc.accounts import (
     Terms,
@@ -20,12 +20,12 @@ from stream_aligner_lc.accounts import (
     whole_message,
 )
 from stream_aligner_lc.breaker import Breaker, is_open, note_answer, passing_over
-from stream_aligner_lc.content import places_taken, text_chunk
-from stream_aligner_lc.continuation import join
 from stream_aligner_lc.corrections import Correction, Decision, Draft
-from stream_aligner_lc.echo import ignores_prefix, judge_opening
+from stream_aligner_lc.echo import check_opening
 from stream_aligner_lc.errors import AlignerError
 from stream_aligner_lc.fingerprints import fingerprint
+from stream_aligner_lc.outlet import Outlet
+from stream_aligner_lc.spacing import hold, hold_around, hold_behind, hold_over, space_before
 from stream_aligner_lc.state import (
     Changed,
     DraftPiece,
@@ -35,18 +35,14 @@ from stream_aligner_lc.state import (
     Progress,
     Proposal,
     Release,
-    SpacePiece,
     Transcript,
     last_id,
     new_progress,
-    pieces_of,
-    text_of,
 )
+from stream_aligner_lc.waiting import calls_tool, put
 
 # After so many removed sentences in a row the upstream has nothing to say that may be shown.
 MAX_REMOVED_IN_A_ROW = 8
-# A text may want the same sentence again; one that comes back after so many restarts is not going on.
-MAX_ECHOES = 8
 
 
 class Ledger:
@@ -61,11 +57,7 @@ class Ledger:
         self.progress: Progress = new_progress(messages) if self._is_new or progress is None else {**progress}
         self.messages = messages
         self._waiting: list[Piece] = [] if self._is_new else list(state.get("draft", ()))
-        self._before: Sequence[list[Any]] = () if self._is_new else state.get("released") or ()
-        self._new: list[Any] = []
-        self._transcript = transcript or Transcript()
-        self._text = self._transcript.text(self._before)
-        self._chunks: list[AIMessageChunk] = []
+        self._outlet = Outlet(() if self._is_new else state.get("released") or (), transcript or Transcript())
         self._verdicts: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []
         self.num_settled = 0
@@ -84,7 +76,7 @@ class Ledger:
     @property
     def text(self) -> str:
         """The released text."""
-        return self._text
+        return self._outlet.text
 
     @property
     def tokens_left(self) -> int | None:
@@ -106,8 +98,8 @@ class Ledger:
             elif piece["type"] == "end" and not piece["natural"]:
                 account(self.progress, piece)
             else:
-                self._wait(piece)
-        self._check_opening()
+                put(piece, self._waiting)
+        self.num_settled += check_opening(self.progress, self._waiting, self._outlet, exact=self._terms.exact)
         self._pass_on()
 
     def drafts(self, *, joint: bool) -> list[Draft]:
@@ -118,7 +110,7 @@ class Ledger:
         for index, piece in enumerate(waiting, start=self.progress["index"]):
             prefix = (self.text + before).rstrip()
             drafts.append(Draft(self.messages, prefix, piece["text"], piece["kind"], index))
-            space = piece["lead"] if before else self._space_before(piece)
+            space = piece["lead"] if before else space_before(piece, self.progress, self.text)
             before += space + piece["text"] + piece["trail"]
         return drafts
 
@@ -204,10 +196,7 @@ class Ledger:
             self._release(piece, decision.text, as_written=decision.verdict in ("accepted", "kept"))
         else:
             progress["removed_in_a_row"] += 1
-            before = self._space_before(piece)
-            progress["around"] = [before, piece["trail"]]
-            progress["held"] = _stronger(before, piece["trail"], start=not self.text)
-            progress["left"] = None
+            hold_around(piece, progress, self.text)
         progress["index"] += 1
         if progress["finish"] is None and decision.finish:
             progress["finish"] = decision.finish
@@ -236,21 +225,19 @@ class Ledger:
 
     def update(self, *, seconds: float) -> dict[str, Any]:
         """Return the state's update after so many seconds; at the end of the reply with the message itself."""
-        progress = self.progress
+        progress, outlet = self.progress, self._outlet
         progress["seconds"] = seconds
         # In the order of reading: a trace shows what a person looks for first.
         update: dict[str, Any] = {"draft": self._waiting}
         if progress["finish"] is not None:
             final = final_chunk(progress, self._terms)
-            self._chunks.append(final)
-            pieces = [*pieces_of(self._before), *self._new, {"chunk": final}]
-            update["messages"] = [whole_message(pieces, progress["reply_id"])]
-        if self._new:
-            self._transcript.extend(self._new, self._text)
-        if self._new or self._is_new:
-            update["released"] = [None, *self._new] if self._is_new else self._new
+            outlet.chunks.append(final)
+            update["messages"] = [whole_message([*outlet.pieces, {"chunk": final}], progress["reply_id"])]
+        outlet.remember()
+        if outlet.new or self._is_new:
+            update["released"] = [None, *outlet.new] if self._is_new else outlet.new
         progress["ready"] = not (self.is_over or progress["restart"]) and bool(self._next_drafts())
-        update["last_release"] = Release(chunks=self._chunks, verdicts=self._verdicts)
+        update["last_release"] = Release(chunks=outlet.chunks, verdicts=self._verdicts)
         update["progress"] = progress
         return update
 
@@ -266,14 +253,9 @@ class Ledger:
     def _opened(self) -> None:
         progress = self.progress
         progress["calls"] += 1
-        progress["opening"] = bool(self._before or self._new)
+        progress["opening"] = self._outlet.is_begun
         progress["repeated"] = 0
-        progress["around"] = None
-        # How much of the whitespace behind the last sentence was read before its stream was closed is chance, so it
-        # may stand before a sentence, and never at the end of the reply.
-        read = "".join(piece["text"] for piece in self._waiting if piece["type"] == "space")
-        progress["left"] = (read or progress["held"] or progress["left"] or "") if progress["opening"] else None
-        progress["held"] = ""
+        hold_over(self._waiting, progress)
         # What a stream said before it broke off, the next one says again.
         self._waiting = []
 
@@ -282,72 +264,6 @@ class Ledger:
         if options.align_first is not None and self.progress["index"] + ahead >= options.align_first:
             return False
         return piece["kind"] not in options.skip
-
-    def _wait(self, piece: Piece) -> None:
-        last = self._waiting[-1] if self._waiting else None
-        if last is not None and last["type"] == "draft" and piece["type"] == "space":
-            self._waiting[-1] = {**last, "trail": last["trail"] + piece["text"]}
-        elif last is not None and last["type"] == "space" and piece["type"] == "draft":
-            self._waiting[-1] = {**piece, "lead": last["text"] + piece["lead"]}
-        else:
-            self._waiting.append(piece)
-
-    def _check_opening(self) -> None:
-        progress = self.progress
-        while progress["opening"] and (index := self._first_draft()) is not None:
-            piece = self._waiting[index]
-            assert piece["type"] == "draft", "that is what was looked for"
-            said = _sentences([*pieces_of(self._before), *self._new])
-            opening = judge_opening(
-                piece["text"],
-                whole=self._beginning_of(piece) + piece["text"],
-                is_flush=not piece["lead"] or piece["overlap"] > 0,
-                said=said,
-                repeated=progress["repeated"],
-                replaced=progress["replaced"],
-                changed=self._changed,
-                exact=self._terms.exact,
-            )
-            if opening in ("repeated", "repeated whole"):
-                rest = self._waiting[index + 1 :]
-                del self._waiting[index:]
-                self._wait(SpacePiece(type="space", text=piece["trail"], block=piece["block"]))
-                for each in rest:
-                    self._wait(each)
-                self.num_settled += 1
-                progress["repeated"] += 1
-                progress["overlap"] += len(piece["text"])
-                progress["opening"] = opening == "repeated"
-                continue
-            progress["opening"] = False
-            progress["echoes"] = progress["echoes"] + 1 if opening == "again" else 0
-            if opening == "ignored" or progress["echoes"] >= MAX_ECHOES:
-                raise ignores_prefix(self.text)
-            if opening == "new after all":
-                self._waiting[index:index] = [
-                    {**piece, "text": text, "lead": "", "trail": "", "turns": []}
-                    for text in said[: progress["repeated"]]
-                ]
-            if opening != "again":
-                progress["replaced"] = None
-
-    @property
-    def _changed(self) -> str | None:
-        changed = self.progress["changed"]
-        # What was removed may come again until something was released behind it.
-        return changed["fingerprint"] if changed and changed["behind"] < len(self.text) else None
-
-    def _beginning_of(self, piece: DraftPiece) -> str:
-        """Return what was cut of a draft, because the released sentence in its place begins with the same words."""
-        place = 0
-        for text in map(text_of, [*pieces_of(self._before), *self._new]):
-            start, place = place + len(text) - len(text.lstrip()), place + len(text)
-            if start < piece["overlap"] <= place and not self.progress["repeated"]:
-                return self.text[start : piece["overlap"]] + piece["lead"]
-        return ""
-
-    def _first_draft(self) -> int | None:
-        return next((index for index, piece in enumerate(self._waiting) if piece["type"] == "draft"), None)
 
     def _pass_on(self) -> None:
         while self._waiting and self.progress["finish"] is None:
@@ -370,48 +286,26 @@ class Ledger:
             account(self.progress, piece)
             self._end(piece)
         elif piece["type"] == "chunk":
-            self._release_chunk(piece["chunk"])
+            self._outlet.let_out_chunk(piece["chunk"], self.progress)
         elif self.progress["drain"]:
             return
         elif piece["type"] == "space":
-            self._hold(piece["text"])
+            hold(piece["text"], self.progress, self.text)
             self.progress["block"] = self.progress["block"] or piece["block"]
         elif piece["type"] == "draft":
             self._note_verdict(piece, Decision("skipped", piece["text"]))
             self._release(piece, piece["text"], as_written=True)
             self.progress["index"] += not piece["cut"]
 
-    def _hold(self, space: str) -> None:
-        progress = self.progress
-        progress["held"] = self._held_with(space)
-        if progress["around"]:
-            before, after = progress["around"]
-            progress["around"] = [before, after + space]
-
-    def _held_with(self, space: str) -> str:
-        if self.progress["around"] is None:
-            return self.progress["held"] + space
-        # Whitespace may come after the verdict on the sentence before it.
-        before, after = self.progress["around"]
-        return _stronger(before, after + space, start=not self.text)
-
     def _is_enough(self, ahead: int = 0) -> bool:
         limit = self._terms.options.max_sentences
         return limit is not None and self.progress["index"] + ahead >= limit
 
-    def _space_before(self, piece: DraftPiece) -> str:
-        progress = self.progress
-        if progress["left"] is not None:
-            return join(self.text, progress["held"] or progress["left"], piece["lead"], piece["text"])
-        return self._held_with(piece["lead"])
-
     def _release(self, piece: DraftPiece, text: str, *, as_written: bool) -> None:
         progress = self.progress
-        whole = self._until_stop(self._space_before(piece) + text)
-        progress["left"] = None
-        progress["around"] = None
+        whole = self._until_stop(space_before(piece, progress, self.text) + text)
+        hold_behind(piece, progress)
         progress["removed_in_a_row"] = 0
-        progress["held"] = piece["trail"]
         draft, tokens = piece["text"], piece["tokens"]
         progress["tokens"] += tokens if as_written else self._terms.tokens_of(text, draft=draft, draft_tokens=tokens)
         if whole:
@@ -420,28 +314,9 @@ class Ledger:
             start, block = 0, piece["block"]
             for turn, next_block in piece["turns"] if as_written else ():
                 end = len(whole) - len(text) + turn
-                self._let_out(whole[start:end], block, metadata)
+                self._outlet.let_out(whole[start:end], block, metadata, progress)
                 start, block, metadata = end, next_block, piece["form"]
-            self._let_out(whole[start:], block, metadata)
-
-    def _let_out(self, text: str, block: dict[str, Any] | None, metadata: dict[str, Any]) -> None:
-        if not text:
-            return
-        chunk = text_chunk(text, block, metadata)
-        self._text += text
-        self._chunks.append(chunk)
-        if block is None and not metadata:
-            self._new.append(text)
-            return
-        self._new.append({"chunk": chunk})
-        if block is not None:
-            self.progress["block"] = block
-            self.progress["blocks"] = max(self.progress["blocks"], places_taken(chunk.content))
-
-    def _release_chunk(self, chunk: AIMessageChunk) -> None:
-        self._chunks.append(chunk)
-        self._new.append({"chunk": chunk})
-        self.progress["blocks"] = max(self.progress["blocks"], places_taken(chunk.content))
+            self._outlet.let_out(whole[start:], block, metadata, progress)
 
     def _until_stop(self, text: str) -> str:
         if not self._terms.stop:
@@ -457,7 +332,7 @@ class Ledger:
 
     def _leave_stream(self, piece: DraftPiece, *, tool_call_seen: bool) -> None:
         progress = self.progress
-        if tool_call_seen or any(_is_call(waiting) for waiting in self._waiting):
+        if tool_call_seen or calls_tool(self._waiting):
             # The upstream has said what it wants to do; asking again could lose or double the call.
             progress["drain"] = True
             return
@@ -489,7 +364,7 @@ class Ledger:
         progress["finish"] = ""
         # Whitespace is the reply's own end only where nothing else should have followed it.
         if progress["held"] and not (progress["removed_in_a_row"] or progress["drain"]):
-            self._let_out(progress["held"], progress["block"], {})
+            self._outlet.let_out(progress["held"], progress["block"], {}, progress)
 
     def _note_verdict(
         self,
@@ -507,21 +382,8 @@ class Ledger:
         self._verdicts.append({"index": progress["index"], "verdict": verdict, "kind": piece["kind"]})
         record = record_of(progress, piece, decision, answer, seconds=seconds, breaker=breaker)
         times = None if aligning is None else [round(each, 6) for each in aligning]
-        self.records.append({**record, "lead": self._space_before(piece), "aligning": times})
+        self.records.append({**record, "lead": space_before(piece, progress, self.text), "aligning": times})
 
 
 def _is_over(progress: Progress) -> bool:
     return progress["finish"] is not None
-
-
-def _sentences(released: Sequence[Any]) -> list[str]:
-    return [core for text in map(text_of, released) if (core := text.strip())]
-
-
-def _is_call(piece: Piece) -> bool:
-    return piece["type"] == "chunk" and bool(piece["chunk"].tool_call_chunks)
-
-
-def _stronger(before: str, after: str, *, start: bool) -> str:
-    """Return the whitespace that stays where a sentence was removed: a paragraph break outlives a space."""
-    return before if start or before.count("\n") >= after.count("\n") else after

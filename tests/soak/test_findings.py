@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from stream_aligner_lc import AlignerError, accounts, content, ledger, nodes, readers
+from stream_aligner_lc import AlignerError, accounts, content, echo, nodes, readers, spacing
 from stream_aligner_lc.corrections import Decision
 from stream_aligner_lc.intake import Intake
 from stream_aligner_lc.ledger import Ledger
+from stream_aligner_lc.outlet import Outlet
 from stream_aligner_lc.pacing import Patience
 from stream_aligner_lc.upstream import Upstream
 from tests.leaks.probes import MARKS
@@ -50,7 +51,7 @@ def test_a_draft_that_is_released_before_its_verdict_is_a_leak(monkeypatch):
 
 
 def test_a_join_that_loses_the_space_is_a_gap(monkeypatch):
-    monkeypatch.setattr(ledger, "join", lambda *_: "")
+    monkeypatch.setattr(spacing, "join", lambda *_: "")
     assert "gap" in found()
 
 
@@ -117,7 +118,7 @@ def test_a_thought_that_is_dropped_and_shown_is_found(monkeypatch):
 def test_a_tool_call_that_is_lost_is_found(monkeypatch):
     calling = {"calls_tool": True, "sentences": SENTENCES[:1]}
     assert found(**calling) == set()
-    monkeypatch.setattr(Ledger, "_release_chunk", lambda *_: None)
+    monkeypatch.setattr(Outlet, "let_out_chunk", lambda *_: None)
     assert "tools" in found(**calling)
 
 
@@ -154,7 +155,7 @@ STARTED_OVER = {"faults": {3: Fault("anew")}, "sentences": (*SENTENCES[:3], repl
 @pytest.mark.parametrize("colour", ["sync", "async"])
 def test_a_reply_that_is_said_over_again_is_found(monkeypatch, colour):
     assert found(**STARTED_OVER, colour=colour) == set()
-    monkeypatch.setattr(ledger, "judge_opening", lambda *_, **__: "new")
+    monkeypatch.setattr(echo, "judge_opening", lambda *_, **__: "new")
     assert "gap" in found(**STARTED_OVER, colour=colour)
 
 
@@ -162,7 +163,7 @@ def test_a_reply_that_is_said_over_again_is_found(monkeypatch, colour):
 def test_a_tool_call_behind_a_replaced_sentence_that_is_lost_is_found(monkeypatch, lookahead):
     calling = {"calls_tool": True, "options": {"lookahead": lookahead}, "sentences": SENTENCES[:2], "chunking": (400,)}
     assert found(**calling) == set()
-    monkeypatch.setattr(Ledger, "_release_chunk", lambda *_: None)
+    monkeypatch.setattr(Outlet, "let_out_chunk", lambda *_: None)
     assert "tools" in found(**calling)
 
 
