@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -11,6 +12,10 @@ from tests.browsing import browser, driver  # noqa: F401  # fixtures: one Chromi
 
 # The models of these tests are small: several cores only wait for each other, above all where tests run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell starts what runs in its background with Ctrl-C ignored, and the programs that tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 QUESTION = "How are things?"
 

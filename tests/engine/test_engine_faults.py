@@ -2,7 +2,6 @@
 
 import _thread
 import itertools
-import signal
 import threading
 import time
 
@@ -46,15 +45,6 @@ def test_whoever_comes_after_an_interrupted_pass_is_answered(kind, fault):
             assert done.ids == answered(model_of(kind), ids, LIMIT, frozenset())[0]
 
 
-@pytest.fixture
-def interruptible():
-    """Have an interrupt raise, also in a process that a shell has in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("kind", ["llama", "gemma3n"])
 def test_whoever_is_interrupted_while_another_one_s_pass_runs_holds_up_nobody(kind):
     model = random_model(kind)
