@@ -25,6 +25,7 @@ from stream_aligner_lc.echo import check_opening
 from stream_aligner_lc.errors import AlignerError
 from stream_aligner_lc.fingerprints import fingerprint
 from stream_aligner_lc.outlet import Outlet
+from stream_aligner_lc.pages import Transcript
 from stream_aligner_lc.spacing import hold, hold_around, hold_behind, hold_over, space_before
 from stream_aligner_lc.state import (
     Changed,
@@ -35,7 +36,6 @@ from stream_aligner_lc.state import (
     Progress,
     Proposal,
     Release,
-    Transcript,
     last_id,
     new_progress,
 )

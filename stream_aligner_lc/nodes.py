@@ -29,7 +29,8 @@ from stream_aligner_lc.errors import AlignerError, AlignerTimeout, Configuration
 from stream_aligner_lc.events import MessageEvents
 from stream_aligner_lc.isolation import inner_context, isolated
 from stream_aligner_lc.ledger import Ledger
-from stream_aligner_lc.state import NodeInput, Transcript
+from stream_aligner_lc.pages import Transcript
+from stream_aligner_lc.state import NodeInput
 from stream_aligner_lc.upstream import Call, Upstream
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from typing import Any
 from langchain_core.messages import AIMessageChunk
 
 from stream_aligner_lc.content import places_taken, text_chunk
-from stream_aligner_lc.state import Progress, Transcript, pieces_of, text_of
+from stream_aligner_lc.pages import Transcript, pieces_of, text_of
+from stream_aligner_lc.state import Progress
 
 
 class Outlet:

@@ -23,7 +23,7 @@ LAYERS = [
     {"corrections", "prompts", "options", "rows"},
     {"content", "continuation", "counting", "faults", "local", "retries"},
     {"conversion", "named", "remote"},
-    {"state", "outlet", "spacing", "waiting", "echo", "events", "isolation", "recorders", "routing"},
+    {"pages", "state", "outlet", "spacing", "waiting", "echo", "events", "isolation", "recorders", "routing"},
     {"intake", "breaker", "accounts", "aligners", "training"},
     {"ledger"},
     {"pacing"},

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from langgraph.checkpoint.memory import InMemorySaver
 
 from stream_aligner_lc import StreamAlignedChat, build_graph
-from stream_aligner_lc.state import PAGE, Transcript, extend_released, pieces_of
+from stream_aligner_lc.pages import PAGE, Transcript, extend_released, pieces_of
 from stream_aligner_lc.testing import AcceptAligner, ScriptedAligner, ScriptedChatModel
 
 without_deadline = settings(max_examples=50, deadline=None)

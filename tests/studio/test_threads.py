@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from stream_aligner_lc.state import pieces_of
+from stream_aligner_lc.pages import pieces_of
 from tests.leaks.probes import ALIGNED, raw_in, without_drafts
 from tests.studio.doubles import HEARTBEAT, SECONDS_A_TOKEN
 from tests.studio.reading import QUESTION, asking, turn
