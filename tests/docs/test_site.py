@@ -15,7 +15,7 @@ import yaml
 
 import stream_aligner_lc
 from stream_aligner_lc.continuation.providers import PROVIDERS
-from tests.browsing import driver  # noqa: F401  # the browser
+from tests.browsing import driver, wait_until  # noqa: F401  # the browser
 from tests.docs.snippets import DOCS, ROOT
 
 # What a browser fetches by itself; a link in a text it does not.
@@ -88,7 +88,10 @@ def address(site):
         thread.join()
 
 
-@pytest.mark.parametrize("path", ["", "providers/anthropic/", "reference/chat/", "experiments/", "examples/"])
+PAGES = ["", "providers/anthropic.html", "reference/chat.html", "experiments/", "examples.html"]
+
+
+@pytest.mark.parametrize("path", PAGES)
 def test_a_browser_asks_nobody_but_the_site(path, address, request):
     browser = request.getfixturevalue("driver")
     browser.get(address + path)
@@ -99,6 +102,20 @@ def test_a_browser_asks_nobody_but_the_site(path, address, request):
     assert browser.execute_script("return document.querySelector('h1').textContent")
     wide = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
     assert not browser.execute_script(wide), "it scrolls sideways"
+
+
+def test_a_site_that_is_opened_from_its_folder_leads_on_and_can_be_searched(site, request):
+    browser = request.getfixturevalue("driver")
+    browser.get(site.joinpath("index.html").as_uri())
+    browser.get_log("browser")
+    browser.find_element("link text", "What leaks").click()
+    wait_until(lambda: browser.current_url.endswith("/leaks.html"))
+    browser.find_element("css selector", ".md-search__input").send_keys("max_aligner_faults")
+    results = ".md-search-result__item a"
+    wait_until(lambda: browser.find_elements("css selector", results))
+    found = {each.get_attribute("href").partition("?")[0] for each in browser.find_elements("css selector", results)}
+    assert site.joinpath("reference", "chat.html").as_uri() in found
+    assert browser.get_log("browser") == []
 
 
 def test_a_link_that_leads_nowhere_is_an_error(tmp_path):
@@ -147,9 +164,9 @@ def test_the_table_of_providers_names_every_class_that_is_known():
 
 def test_a_document_of_the_repository_is_a_page_and_a_link_into_the_code_says_where_it_is(site):
     page = (site / "experiments" / "index.html").read_text(encoding="utf-8")
-    assert 'href="../benchmarks/LOG/"' in page
+    assert 'href="../benchmarks/LOG.html"' in page
     assert "examples/sums/studied" in page
-    assert (site / "ARCHITECTURE" / "index.html").exists()
+    assert (site / "ARCHITECTURE.html").exists()
     assert not list(site.rglob("*.py"))
 
 
