@@ -90,13 +90,7 @@ class UpstreamNode(Runnable[NodeInput, dict[str, Any]]):
         ledger = run.ledger(input)
         call = self._call(run, ledger, ensure_config(config))
         ledger.receive(run.upstream.take(call))
-        run.upstream.settled(ledger.num_settled)
-        if run.upstream.is_late:
-            ledger.cut_short("timeout")
-        if ledger.is_over:
-            run.upstream.leave()
-            ledger.account(run.upstream.reports())
-        return publish(run, ledger)
+        return _ended(run, ledger)
 
     async def ainvoke(self, input: NodeInput, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         """Wait for the next pieces."""
@@ -104,13 +98,7 @@ class UpstreamNode(Runnable[NodeInput, dict[str, Any]]):
         ledger = run.ledger(input)
         call = self._call(run, ledger, ensure_config(config))
         ledger.receive(await run.upstream.atake(call))
-        run.upstream.settled(ledger.num_settled)
-        if run.upstream.is_late:
-            ledger.cut_short("timeout")
-        if ledger.is_over:
-            run.upstream.leave()
-            ledger.account(run.upstream.reports())
-        return publish(run, ledger)
+        return _ended(run, ledger)
 
     def _call(self, run: Run, ledger: Ledger, config: RunnableConfig) -> Call:
         progress, prefix = ledger.progress, ledger.text
@@ -148,10 +136,7 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
             seconds = run.upstream.at_most(run.terms.options.aligner_timeout)
             answers = ledger.passing_over or self._answers(drafts, context, seconds)
         _judge(run, ledger, drafts, answers, began)
-        if ledger.is_over or ledger.awaits_review:
-            run.upstream.leave()
-            ledger.account(run.upstream.reports())
-        update = publish(run, ledger)
+        update = _ended(run, ledger)
         if not run.is_inner:
             for verdict in update["last_release"]["verdicts"]:
                 dispatch_custom_event(VERDICT_EVENT, verdict, config=config)
@@ -168,10 +153,7 @@ class AlignerNode(Runnable[NodeInput, dict[str, Any]]):
             seconds = run.upstream.at_most(run.terms.options.aligner_timeout)
             answers = ledger.passing_over or await self._aanswers(drafts, context, seconds)
         _judge(run, ledger, drafts, answers, began)
-        if ledger.is_over or ledger.awaits_review:
-            run.upstream.leave()
-            ledger.account(run.upstream.reports())
-        update = publish(run, ledger)
+        update = _ended(run, ledger)
         if not run.is_inner:
             for verdict in update["last_release"]["verdicts"]:
                 await adispatch_custom_event(VERDICT_EVENT, verdict, config=config)
@@ -230,8 +212,7 @@ def _judge(
     began: float,
 ) -> None:
     if isinstance(answers, AlignerTimeout) and run.upstream.is_late:
-        ledger.cut_short("timeout")
-        return
+        return  # it was the reply's time that was over, not the aligner's
     given = [answers] if isinstance(answers, Exception) else _given(answers, drafts)
     aligning, options = (began, run.seconds), run.terms.options
     for judged, (draft, answer) in enumerate(zip(drafts, given, strict=False)):
@@ -264,9 +245,6 @@ def _judge(
         if decision.verdict not in ("accepted", "kept") or ledger.is_over:
             break
     ledger.settle()
-    if run.upstream.is_late:
-        ledger.cut_short("timeout")
-    run.upstream.settled(ledger.num_settled)
 
 
 def _given(answers: Sequence[Correction], drafts: Sequence[Draft]) -> Sequence[object]:
@@ -279,6 +257,17 @@ def _given(answers: Sequence[Correction], drafts: Sequence[Draft]) -> Sequence[o
         f"correct_many must answer 1 to {len(drafts)} of {len(drafts)} drafts with a list of corrections, got {got}."
     )
     return [fault]
+
+
+def _ended(run: Run, ledger: Ledger) -> dict[str, Any]:
+    """Leave the upstream where the reply is over, or waits for a person, and return the step's update."""
+    run.upstream.settled(ledger.num_settled)
+    if run.upstream.is_late:
+        ledger.cut_short("timeout")
+    if ledger.is_over or ledger.awaits_review:
+        run.upstream.leave()
+        ledger.account(run.upstream.reports())
+    return publish(run, ledger)
 
 
 def publish(run: Run, ledger: Ledger) -> dict[str, Any]:
