@@ -54,7 +54,10 @@ class Ledger:
         progress = state.get("progress")
         self._is_new = progress is None or _is_over(progress) or progress["reply_to"] != last_id(messages)
         self._terms = terms
-        self.progress: Progress = new_progress(messages) if self._is_new or progress is None else {**progress}
+        self.progress: Progress = new_progress(messages)
+        if progress is not None and not self._is_new:
+            # A checkpoint that waited for a person may be of an older version, and lack what is newer.
+            self.progress = {**self.progress, **progress}
         self.messages = messages
         self._waiting: list[Piece] = [] if self._is_new else list(state.get("draft", ()))
         self._outlet = Outlet(() if self._is_new else state.get("released") or (), transcript or Transcript())

@@ -78,6 +78,18 @@ def test_a_person_accepts_edits_and_rejects(run):
     assert counts(state) == {"kept": 2, "accepted": 2}
 
 
+@pytest.mark.parametrize("missing", ["changed", "left", "around", "aligner_effort"])
+def test_a_review_goes_on_from_a_checkpoint_that_knew_less(run, missing):
+    graph = reviewed()
+    run(graph, ASK, THREAD)
+    older = {key: value for key, value in graph.get_state(THREAD).values["progress"].items() if key != missing}
+    graph.update_state(THREAD, {"progress": older}, as_node="aligner")
+    run(graph, None, THREAD)
+    for _ in range(2):
+        state = run(graph, Command(resume="accept"), THREAD)
+    assert state["messages"][-1].text == TEXT.replace("bad", "good")
+
+
 def test_the_upstream_goes_on_from_an_edited_text(run):
     upstream = ScriptedChatModel(TEXT)
     answered(run, reviewed(upstream), [{"text": "One is so-so."}, "accept"])
