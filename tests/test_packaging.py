@@ -19,7 +19,7 @@ README = (ROOT / "README.md").read_text()
 
 # Low imports nothing high. A module may import from its own layer and from those above it in this list.
 LAYERS = [
-    {"errors", "extras", "fingerprints", "limits", "segmentation", "answers", "civility"},
+    {"errors", "extras", "fingerprints", "leaving", "limits", "segmentation", "answers", "civility"},
     {"corrections", "prompts", "options", "rows"},
     {"content", "continuation", "counting", "faults", "local", "retries"},
     {"conversion", "named", "remote"},

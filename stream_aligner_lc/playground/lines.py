@@ -1,11 +1,7 @@
-"""Send events to the page as they happen, and notice when nobody reads them any more.
-
-Starlette's own streams notice that only when they send, if the server speaks ASGI 2.4, and a silent upstream goes on.
-"""
+"""Send events to the page as they happen, until nobody reads them any more."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
@@ -14,10 +10,11 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from stream_aligner_lc.leaving import ReaderLeft
 from stream_aligner_lc.playground.events import Event, broken_off
 
 Attend = Callable[[Coroutine[Any, Any, None], Receive], Awaitable[None]]
-"""Does the work of an answer for as long as its reader is there."""
+"""Does the work of an answer for as long as its reader is there, and may raise `ReaderLeft`."""
 
 
 class Lines(Response):
@@ -36,6 +33,8 @@ class Lines(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._attend(self._write(send), receive)
+        except ReaderLeft:
+            return
         except Exception:
             if not self._is_begun:
                 raise
@@ -54,22 +53,3 @@ class Lines(Response):
     async def _send(self, send: Send, event: Event) -> None:
         line = json.dumps(event, default=str) + "\n"
         await send({"type": "http.response.body", "body": line.encode(), "more_body": True})
-
-
-async def until_left(work: Coroutine[Any, Any, None], receive: Receive) -> None:
-    """Do the work, and cancel it when the reader leaves."""
-    tasks = asyncio.create_task(work), asyncio.create_task(_leaving(receive))
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if tasks[0].done():
-            tasks[0].result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        # The upstream is closed by then.
-        await asyncio.wait(tasks)
-
-
-async def _leaving(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

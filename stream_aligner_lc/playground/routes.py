@@ -13,8 +13,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import BaseModel, Field
 
 from stream_aligner_lc.chat_model import StreamAlignedChat
+from stream_aligner_lc.leaving import until_left
 from stream_aligner_lc.playground.examples import is_bundled, questions_for
-from stream_aligner_lc.playground.lines import Attend, Lines, until_left
+from stream_aligner_lc.playground.lines import Attend, Lines
 from stream_aligner_lc.playground.watching import watched
 from stream_aligner_lc.showing import pages
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
-from functools import partial
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -13,7 +12,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive
 
 from stream_aligner_lc.chat_model import StreamAlignedChat
 from stream_aligner_lc.errors import ConfigurationError
@@ -21,7 +19,7 @@ from stream_aligner_lc.limits import BodyLimit, max_body
 from stream_aligner_lc.playground import router
 from stream_aligner_lc.serving import metrics as figures
 from stream_aligner_lc.serving.completions import Completions
-from stream_aligner_lc.serving.gate import ClientLeft, Gate
+from stream_aligner_lc.serving.gate import Gate
 from stream_aligner_lc.serving.keys import guard_of
 from stream_aligner_lc.serving.readiness import Readiness
 from stream_aligner_lc.serving.refusals import Refusal, of_http
@@ -90,7 +88,7 @@ def create_app(
         return Response(measured.page(), media_type=figures.CONTENT_TYPE)
 
     if playground:
-        app.include_router(router(llm, dependencies=[Depends(guard)], attend=partial(_attend, gate)))
+        app.include_router(router(llm, dependencies=[Depends(guard)], attend=gate.attend))
 
     def too_large(said: str) -> dict[str, Any]:
         measured.count_answer(413)
@@ -114,11 +112,6 @@ def _check(llm: Any, key: str | None, max_replies: int) -> None:
         raise ConfigurationError("`key` must not be empty. Use None to let everybody in.")
     if max_replies < 1:
         raise ConfigurationError(f"`max_replies` must be at least 1, got {max_replies!r}.")
-
-
-async def _attend(gate: Gate, work: Coroutine[Any, Any, None], receive: Receive) -> None:
-    with suppress(ClientLeft):
-        await gate.attend(work, receive)
 
 
 async def _refused(_: Request, refusal: Exception) -> Response:

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from starlette.types import Receive
 
+from stream_aligner_lc.leaving import Beat, until_left
 from stream_aligner_lc.serving.refusals import Refusal
 
-Beat = Callable[[], Awaitable[None]]
-
-# For how long a connection may be silent: proxies close those that are for a minute.
-_HEARTBEAT_SECONDS = 15.0
 # What ends by itself once it was cancelled.
 _MOMENT = 2.0
-
-
-class ClientLeft(Exception):  # noqa: N818  # nobody is left to be told
-    """The client has closed its connection."""
 
 
 class Gate:
@@ -38,28 +31,20 @@ class Gate:
         return len(self._running)
 
     async def attend(self, work: Coroutine[Any, Any, None], receive: Receive, *, beat: Beat | None = None) -> None:
-        """Do the work, and `beat` now and then; raises `ClientLeft`, or `Refusal` if it may not begin or not end."""
+        """Do the work as `until_left` does; raises `Refusal`, too, if it may not begin or not end."""
         if refusal := self._refusal():
             work.close()
             raise refusal
-        task, leaving = asyncio.create_task(work), asyncio.create_task(_leaving(receive))
+        task = asyncio.create_task(work)
         self._running.add(task)
         try:
-            while not task.done():
-                both = (task, leaving)
-                await asyncio.wait(both, timeout=_HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                if leaving.done() and not task.done():
-                    raise ClientLeft
-                if beat is not None and not task.done():
-                    await beat()
-            if task.cancelled() and self._is_broken_off:
-                raise _shutting_down("The server is shut down, and this reply had no more time.")
-            task.result()
+            await until_left(task, receive, beat=beat)
+        except asyncio.CancelledError:
+            waiting = asyncio.current_task()
+            if not self._is_broken_off or (waiting is not None and waiting.cancelling()):
+                raise
+            raise _shutting_down("The server is shut down, and this reply had no more time.") from None
         finally:
-            leaving.cancel()
-            task.cancel()
-            # It closes the upstream.
-            await asyncio.wait((task, leaving))
             self._running.discard(task)
             self._left.set()
 
@@ -92,11 +77,6 @@ class Gate:
             "later, or start it with a larger --max-replies.",
             code="too_many_replies",
         )
-
-
-async def _leaving(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _shutting_down(said: str) -> Refusal:

@@ -14,8 +14,9 @@ from uuid import uuid4
 from langchain_core.messages import AIMessageChunk
 from starlette.types import Message, Receive, Send
 
+from stream_aligner_lc.leaving import ReaderLeft
 from stream_aligner_lc.serving.asked import Asked
-from stream_aligner_lc.serving.gate import ClientLeft, Gate
+from stream_aligner_lc.serving.gate import Gate
 from stream_aligner_lc.serving.metrics import Metrics
 from stream_aligner_lc.serving.refusals import Refusal, of_fault
 from stream_aligner_lc.serving.said import Delta, Frames, Said, completion, error_event
@@ -68,7 +69,7 @@ class Reply:
         work = self._stream(send) if self._asked.stream else self._whole(send)
         try:
             await gate.attend(work, receive, beat=beat)
-        except ClientLeft:
+        except ReaderLeft:
             return CLIENT_LEFT
         except Exception as fault:  # noqa: BLE001  # whatever an upstream's client raises must become an answer
             return await self._refuse(of_fault(fault), type(fault).__name__, send)
