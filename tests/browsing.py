@@ -1,7 +1,6 @@
 """A headless Chromium, one for all tests of a process, and what every page must be for everyone who reads it."""
 
 import shutil
-import time
 
 import pytest
 
@@ -38,13 +37,6 @@ def browser(driver):
     yield driver
     driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
-
-
-def wait_until(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def console(browser):

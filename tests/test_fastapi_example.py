@@ -5,11 +5,8 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +16,7 @@ import uvicorn
 
 from stream_aligner_lc import StreamAlignedChat
 from stream_aligner_lc.testing import ReplaceAligner, ScriptedAligner, ScriptedChatModel
+from tests.threaded import Threaded, wait_until
 
 ROOT = Path(__file__).parent.parent
 QUESTION = {"question": "How are things?"}
@@ -34,24 +32,9 @@ def example():
 
 @contextmanager
 def served(app):
-    """Run the application on a free port of this machine, and yield its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            wait_until(lambda: server.started)
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}/chat"
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-def wait_until(happened, seconds=30.0):
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
+    """Run the application, and yield the address of its endpoint."""
+    with Threaded(uvicorn.Server(uvicorn.Config(app, log_level="warning"))) as server:
+        yield f"{server.url}/chat"
 
 
 def events_of(lines):

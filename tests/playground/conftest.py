@@ -1,7 +1,5 @@
 """A real server of the playground alone."""
 
-import socket
-import threading
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -10,24 +8,15 @@ from fastapi import FastAPI
 
 from stream_aligner_lc import StreamAlignedChat
 from stream_aligner_lc.playground import router
-from tests.browsing import wait_until
+from tests.threaded import Threaded
 
 
 @contextmanager
 def serving(llm, **options):
     app = FastAPI()
     app.include_router(router(llm, **options))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        try:
-            wait_until(lambda: server.started)
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
+    with Threaded(uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))) as server:
+        yield server.url
 
 
 @pytest.fixture

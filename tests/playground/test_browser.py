@@ -5,8 +5,9 @@ from fastapi import Depends, Header, HTTPException
 from selenium.webdriver.common.keys import Keys
 
 from stream_aligner_lc.testing import AcceptAligner, ReplaceAligner, ScriptedAligner, ScriptedChatModel
-from tests.browsing import console, emulate, faults, tab_stops, wait_until
+from tests.browsing import console, emulate, faults, tab_stops
 from tests.report.replies import HOSTILE
+from tests.threaded import wait_until
 
 SKY = "The sky is green. It rains.\n\nSo be it."
 

@@ -19,7 +19,7 @@ from pydantic import PrivateAttr
 from stream_aligner_lc import PromptedAligner, StreamAlignedChat
 from stream_aligner_lc.playground.routes import router
 from stream_aligner_lc.testing import AcceptAligner, ReplaceAligner, ScriptedAligner, ScriptedChatModel
-from tests.browsing import wait_until
+from tests.threaded import wait_until
 
 SKY = "The sky is green. It rains. So be it."
 

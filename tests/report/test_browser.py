@@ -9,8 +9,9 @@ import pytest
 from stream_aligner_lc.report import report
 from stream_aligner_lc.report.page import page_of
 from stream_aligner_lc.report.reading import Reported
-from tests.browsing import console, emulate, faults, tab_stops, wait_until
+from tests.browsing import console, emulate, faults, tab_stops
 from tests.report.replies import HOSTILE, evaluation_of, reply, rows_of
+from tests.threaded import wait_until
 
 
 @pytest.fixture

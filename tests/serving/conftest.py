@@ -1,6 +1,5 @@
 """The real server on 127.0.0.1, on a free port, in a thread of its own, and OpenAI's real client."""
 
-import threading
 import time
 
 import httpx
@@ -11,38 +10,25 @@ from stream_aligner_lc import AcceptAligner, StreamAlignedChat
 from stream_aligner_lc.serving import create_app
 from stream_aligner_lc.serving.server import Server
 from stream_aligner_lc.testing import ScriptedChatModel
+from tests.threaded import Threaded
 
 ASK = {"model": "m", "messages": [{"role": "user", "content": "How are things?"}]}
-_SECONDS_TO_START = 60
 
 
-class Served:
+class Served(Threaded):
     """An application that is served until the `with` block ends."""
 
     def __init__(self, app, *, shutdown_timeout=5.0):
+        server = Server(app, host="127.0.0.1", port=0, shutdown_timeout=shutdown_timeout, log_level="warning")
+        super().__init__(server)
         self.app = app
-        self.server = Server(app, host="127.0.0.1", port=0, shutdown_timeout=shutdown_timeout, log_level="warning")
-        self._thread = threading.Thread(target=self.server.run)
-        self._clients = []
-
-    def __enter__(self):
-        self._thread.start()
-        until = time.monotonic() + _SECONDS_TO_START
-        while not self.server.started:
-            assert self._thread.is_alive(), "the server did not start"
-            assert time.monotonic() < until, "the server did not start in time"
-            time.sleep(0.005)
-        self.port = self.server.servers[0].sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(base_url=self.url, timeout=60)
-        self._clients.append(self.http)
-        return self
+        self._clients = [self.http]
 
     def __exit__(self, *_):
         for client in self._clients:
             client.close()
-        self.server.should_exit = True
-        self._thread.join()
+        super().__exit__()
 
     def client(self, **options):
         client = OpenAI(**{"base_url": f"{self.url}/v1", "api_key": "none", "max_retries": 0, "timeout": 60, **options})

@@ -77,8 +77,8 @@ def test_a_server_whose_aligner_cannot_be_loaded_ends_and_says_why(serve):
             raise OSError("no such folder")
 
     served = serve("Yes.", Broken())
-    served._thread.join(30)
-    assert not served._thread.is_alive()
+    served.thread.join(30)
+    assert not served.thread.is_alive()
     assert str(served.server.fault) == "no such folder"
 
 

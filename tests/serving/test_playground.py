@@ -4,7 +4,7 @@ import json
 import threading
 
 from stream_aligner_lc.testing import AcceptAligner, ScriptedChatModel
-from tests.browsing import wait_until
+from tests.threaded import wait_until
 
 ASK = {"messages": [{"role": "user", "content": "How are things?"}]}
 ENDLESS = "Word after word. " * 2000
