@@ -73,7 +73,7 @@ def router(
     }
     routes = APIRouter(include_in_schema=False)
     for path, (kind, content) in files.items():
-        routes.add_api_route(f"/{path}", _file(content, kind), methods=["GET"])
+        routes.add_api_route(f"/{path}", _file(content, kind), methods=["GET", "HEAD"])
 
     @routes.post("/playground/reply", dependencies=[Depends(from_this_page), *dependencies])
     async def reply(asked: Asked) -> Response:

@@ -22,7 +22,10 @@ from stream_aligner_lc.serving.completions import Completions
 from stream_aligner_lc.serving.gate import Gate
 from stream_aligner_lc.serving.keys import guard_of
 from stream_aligner_lc.serving.readiness import Readiness
-from stream_aligner_lc.serving.refusals import Refusal, of_http
+from stream_aligner_lc.serving.refusals import Refusal, of_http, unforeseen
+from stream_aligner_lc.serving.request_ids import REQUEST_ID, RequestIds
+
+_READ = ["GET", "HEAD"]
 
 
 def create_app(
@@ -65,11 +68,12 @@ def create_app(
     app.router.routes.append(Route("/v1/chat/completions", answer, methods=["POST"]))
     model = {"id": name, "object": "model", "created": 0, "owned_by": "stream-aligner"}
 
-    @app.get("/v1/models", dependencies=[Depends(guard)])
+    @app.api_route("/v1/models", methods=_READ, dependencies=[Depends(guard)])
+    @app.api_route("/v1/models/", methods=_READ, dependencies=[Depends(guard)])
     async def models() -> dict[str, Any]:
         return {"object": "list", "data": [model]}
 
-    @app.get("/v1/models/{asked:path}", dependencies=[Depends(guard)])
+    @app.api_route("/v1/models/{asked:path}", methods=_READ, dependencies=[Depends(guard)])
     async def model_of(asked: str) -> dict[str, Any]:
         if asked != name:
             raise Refusal(
@@ -77,13 +81,13 @@ def create_app(
             )
         return model
 
-    @app.get("/healthz")
+    @app.api_route("/healthz", methods=_READ)
     async def healthz() -> JSONResponse:
         readiness.begin()  # where this is mounted in another application, nobody else has
         state = "closing" if gate.is_closing else readiness.state
         return JSONResponse({"status": state}, 200 if state == "ready" else 503)
 
-    @app.get("/metrics")
+    @app.api_route("/metrics", methods=_READ)
     async def metrics() -> Response:
         return Response(measured.page(), media_type=figures.CONTENT_TYPE)
 
@@ -96,9 +100,14 @@ def create_app(
 
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _unknown)
+    app.add_exception_handler(Exception, _failed)
     app.add_middleware(BodyLimit, max_bytes=max_bytes or max_body(), body_of=too_large)
+    app.add_middleware(RequestIds)
     if cors_origins:
-        app.add_middleware(CORSMiddleware, allow_origins=cors_origins, allow_methods=["*"], allow_headers=["*"])
+        read = [REQUEST_ID, "retry-after"]
+        app.add_middleware(
+            CORSMiddleware, allow_origins=cors_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=read
+        )
     return app
 
 
@@ -116,9 +125,15 @@ def _check(llm: Any, key: str | None, max_replies: int) -> None:
 
 async def _refused(_: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal), "registered for it alone"
-    return JSONResponse(refusal.body, refusal.status, refusal.headers)
+    return refusal.response
 
 
 async def _unknown(_: Request, fault: Exception) -> Response:
     assert isinstance(fault, HTTPException), "registered for it alone"
-    return JSONResponse(of_http(fault.status_code, fault.detail).body, fault.status_code, fault.headers)
+    answer = of_http(fault.status_code, fault.detail).response
+    answer.headers.update(fault.headers or {})
+    return answer
+
+
+async def _failed(_: Request, fault: Exception) -> Response:
+    return unforeseen(fault).response

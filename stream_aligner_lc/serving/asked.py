@@ -186,7 +186,9 @@ def _whole(said: Mapping[str, Any], name: str) -> int:
 
 
 def _flag(said: Mapping[str, Any], name: str) -> bool:
-    value = said.get(name, False)
+    value = said.get(name)
+    if value is None:
+        return False
     if not isinstance(value, bool):
         raise bad_request(f"`{name}` must be true or false, got {_shown(value)}.", param=name)
     return value
@@ -226,6 +228,8 @@ def _tool_kwargs(said: Mapping[str, Any]) -> dict[str, Any]:
         kwargs["parallel_tool_calls"] = _flag(said, "parallel_tool_calls")
     if (choice := said.get("tool_choice", "auto")) != "auto":
         kwargs["tool_choice"] = _tool_choice(choice)
+        if kwargs["tool_choice"] != "none" and not said.get("tools"):
+            raise bad_request(f"`tool_choice` needs `tools`, got {_shown(choice)} without.", param="tool_choice")
     return kwargs
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.runnables import RunnableBinding
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from stream_aligner_lc.chat_model import StreamAlignedChat
 from stream_aligner_lc.continuation.leaves import leaves
+from stream_aligner_lc.faults import chain_of
 from stream_aligner_lc.serving.asked import Asked, asked_of, taken_by
 from stream_aligner_lc.serving.gate import Gate
 from stream_aligner_lc.serving.metrics import Metrics
 from stream_aligner_lc.serving.readiness import Readiness
-from stream_aligner_lc.serving.refusals import Refusal, bad_request
+from stream_aligner_lc.serving.refusals import Refusal, bad_request, unforeseen
 from stream_aligner_lc.serving.replies import CLIENT_LEFT, Reply
+
+_log = logging.getLogger(__name__)
 
 
 class Completions:
@@ -54,14 +58,14 @@ class Completions:
         try:
             self._guard(request)
             reply = self._reply_to(await _body(request))
-        except Refusal as refusal:
-            self._metrics.count_answer(refusal.status)
-            await JSONResponse(refusal.body, refusal.status, refusal.headers)(scope, receive, send)
-            return
         except ClientDisconnect:
             self._metrics.count_answer(CLIENT_LEFT)
-            return
-        self._metrics.count_answer(await reply.write(self._gate, receive, send))
+        except Exception as fault:  # noqa: BLE001  # the words of any other one may quote the conversation
+            refusal = fault if isinstance(fault, Refusal) else self._unforeseen(fault)
+            self._metrics.count_answer(refusal.status)
+            await refusal.response(scope, receive, send)
+        else:
+            self._metrics.count_answer(await reply.write(self._gate, receive, send))
 
     def _reply_to(self, body: bytes) -> Reply:
         asked = asked_of(body, self._takes)
@@ -74,6 +78,12 @@ class Completions:
             )
         self._check_length(asked)
         return Reply(self._chunks(asked), asked, ready=self._readiness.wait, metrics=self._metrics)
+
+    def _unforeseen(self, fault: Exception) -> Refusal:
+        refusal, place = unforeseen(fault), traceback.extract_tb(fault.__traceback__)[-1]
+        self._metrics.count_fault(refusal.code)
+        _log.error("%d %s (%s at %s:%s)", refusal.status, refusal.code, chain_of(fault), place.filename, place.lineno)
+        return refusal
 
     def _check_length(self, asked: Asked) -> None:
         length, most = sum(len(message.text) for message in asked.messages), self._llm.max_input
@@ -106,4 +116,7 @@ async def _body(request: Request) -> bytes:
     kind = request.headers.get("content-type", "")
     if kind.partition(";")[0].strip().lower() != "application/json":
         raise Refusal(415, f"Content-Type must be application/json, got {kind[:80]!r}.", code="unsupported_media_type")
+    if (packed := request.headers.get("content-encoding", "identity").lower()) != "identity":
+        said = f"Content-Encoding must be identity, got {packed[:80]!r}. Send the JSON as it is."
+        raise Refusal(415, said, code="unsupported_media_type")
     return await request.body()

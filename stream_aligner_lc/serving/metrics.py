@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-_OF_THE_SERVER = {"invalid_value", "not_loaded", "shutting_down", "too_many_replies"}
+_OF_THE_SERVER = {"internal_error", "invalid_value", "not_loaded", "shutting_down", "too_many_replies"}
 _SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60)
 
 

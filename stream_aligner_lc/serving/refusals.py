@@ -6,12 +6,15 @@ the words of another program's exception, which may hold either.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from math import ceil
 from typing import Any
+
+from starlette.responses import Response
 
 from stream_aligner_lc.errors import AlignerError, AlignerTimeout, ConfigurationError, UpstreamError
 from stream_aligner_lc.faults import chain_of, is_empty_stream, is_refusal, retry_after, status_of
@@ -63,10 +66,22 @@ class Refusal(Exception):  # noqa: N818  # an answer of the server's
             headers["www-authenticate"] = "Bearer"
         return headers
 
+    @property
+    def response(self) -> Response:
+        """The answer."""
+        # In ASCII: what is quoted of a request may hold half of a surrogate pair, which has no other form.
+        return Response(json.dumps(self.body), self.status, self.headers, "application/json")
+
 
 def bad_request(message: str, *, param: str | None = None, code: str = "invalid_value") -> Refusal:
     """Return the answer to a request that is wrong; `message` names the value and the way out."""
     return Refusal(400, message, param=param, code=code)
+
+
+def unforeseen(fault: BaseException) -> Refusal:
+    """Return the answer where this package itself is at fault."""
+    said = f"The server failed on this request ({chain_of(fault)}). Its log says where: please report it."
+    return Refusal(500, said, code="internal_error")
 
 
 def of_http(status: int, detail: str) -> Refusal:

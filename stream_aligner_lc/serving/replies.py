@@ -19,6 +19,7 @@ from stream_aligner_lc.serving.asked import Asked
 from stream_aligner_lc.serving.gate import Gate
 from stream_aligner_lc.serving.metrics import Metrics
 from stream_aligner_lc.serving.refusals import Refusal, of_fault
+from stream_aligner_lc.serving.request_ids import REQUEST_ID
 from stream_aligner_lc.serving.said import Delta, Frames, Said, completion, error_event
 
 _log = logging.getLogger(__name__)
@@ -131,6 +132,6 @@ class Reply:
             await send({"type": "http.response.body", "body": events, "more_body": more})
 
     def _head(self, status: int, headers: Mapping[str, str]) -> Message:
-        named = {**headers, "x-request-id": self._id}
+        named = {**headers, REQUEST_ID: self._id}
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
         return {"type": "http.response.start", "status": status, "headers": raw}
