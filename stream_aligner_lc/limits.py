@@ -5,6 +5,7 @@ In a program of one's own nothing is limited by default: who calls is who would 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -35,20 +36,37 @@ def max_body() -> int:
     return _number(MAX_BODY, _BYTES)
 
 
-def _detail(said: str) -> dict[str, Any]:
+def _detail(_: int, said: str) -> dict[str, Any]:
     return {"detail": said}
+
+
+class _UnreadError(Exception):
+    """The request is answered without having been read."""
+
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(said)
+        self.status = status
+        self.said = said
 
 
 class BodyLimit:
     """Answer 413 to requests of more than `max_bytes`, in front of any ASGI application.
 
-    What is declared as too long is not read at all, what is not declared no further than the limit. `body_of` makes the
-    answer of what there is to say.
+    What is declared as too long is not read at all, what is not declared no further than the limit. Where nothing of a
+    body comes for `patience` seconds the answer is 408. `body_of` makes it of the status and what there is to say.
     """
 
-    def __init__(self, app: App, *, max_bytes: int, body_of: Callable[[str], Mapping[str, Any]] = _detail) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        max_bytes: int,
+        patience: float = 60.0,
+        body_of: Callable[[int, str], Mapping[str, Any]] = _detail,
+    ) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.patience = patience
         self.body_of = body_of
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -56,28 +74,39 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if _declared(scope) > self.max_bytes:
-            await self._refuse(send)
+        try:
+            message = await self._read(_declared(scope), receive)
+        except _UnreadError as unread:
+            await self._refuse(unread, send)
             return
-        body, message = bytearray(), await receive()
-        while message["type"] == "http.request":
-            body += message.get("body", b"")
-            if len(body) > self.max_bytes:
-                await self._refuse(send)
-                return
-            if not message.get("more_body"):
-                message["body"] = bytes(body)
-                break
-            message = await receive()
         await self.app(scope, _first(message, receive), send)
 
-    async def _refuse(self, send: Send) -> None:
+    async def _read(self, declared: int, receive: Receive) -> Message:
+        body, length = bytearray(), declared
+        while length <= self.max_bytes:
+            message = await self._next(receive)
+            if message["type"] != "http.request":
+                return message
+            body += message.get("body", b"")
+            length = max(declared, len(body))
+            if length <= self.max_bytes and not message.get("more_body"):
+                return {**message, "body": bytes(body)}
         said = f"The request has more than {self.max_bytes} bytes. Shorten it, or raise {MAX_BODY} on the server."
-        content = json.dumps(self.body_of(said)).encode()
+        raise _UnreadError(413, said)
+
+    async def _next(self, receive: Receive) -> Message:
+        try:
+            async with asyncio.timeout(self.patience):
+                return await receive()
+        except TimeoutError as late:
+            raise _UnreadError(408, f"Nothing came for {self.patience:g} seconds. Send the request again.") from late
+
+    async def _refuse(self, unread: _UnreadError, send: Send) -> None:
+        content = json.dumps(self.body_of(unread.status, unread.said)).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
         # The rest of the request will not be read.
         headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
+        await send({"type": "http.response.start", "status": unread.status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from ipaddress import ip_address
 from typing import Any
 
 import click
@@ -30,6 +31,13 @@ _address = all_of(
         "--forward", section="Server", multiple=True, metavar="NAME", help="a parameter of requests to pass on, too"
     ),
     option("--cors-origin", section="Server", multiple=True, metavar="URL", help="whose pages may call from a browser"),
+    option(
+        "--allow-host",
+        section="Server",
+        multiple=True,
+        metavar="NAME",
+        help="a name of the server's; for this machine alone and without a key, it is else asked as localhost only",
+    ),
     option("--playground", section="Server", is_flag=True, help="a page at / to ask and watch; it shows drafts"),
     option(
         "--shutdown-timeout",
@@ -104,17 +112,19 @@ def command(**options: Any) -> None:
     """
     # The first that misses a package of the extra.
     from stream_aligner_lc.serving import create_app  # noqa: PLC0415
-    from stream_aligner_lc.serving.keys import KEY  # noqa: PLC0415
+    from stream_aligner_lc.serving.door import KEY  # noqa: PLC0415
     from stream_aligner_lc.serving.server import Server  # noqa: PLC0415
 
+    key = os.environ.get(KEY) or None
     app = create_app(
         _aligned(options),
         name=options["name"] or (answering.DEMO if options["upstream"] == answering.DEMO else None),
-        key=os.environ.get(KEY) or None,
+        key=key,
         max_replies=options["max_replies"],
         max_bytes=options["max_body"],
         forward=options["forward"],
         cors_origins=options["cors_origin"],
+        hosts=hosts_of(options["host"], key=key, allowed=options["allow_host"]),
         playground=options["playground"],
     )
     server = Server(
@@ -127,6 +137,21 @@ def command(**options: Any) -> None:
     server.run()
     if server.fault is not None:
         raise server.fault
+
+
+def hosts_of(host: str, *, key: str | None, allowed: Collection[str]) -> Collection[str] | None:
+    """Return under which names a server that listens on `host` may be asked; None takes every one.
+
+    What listens on this machine alone, without a key, trusts whoever is on it: a browser is, with pages of anywhere.
+    """
+    return allowed if allowed or (key is None and _is_local(host)) else None
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _aligned(options: Mapping[str, Any]) -> Any:

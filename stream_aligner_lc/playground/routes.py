@@ -19,6 +19,9 @@ from stream_aligner_lc.playground.lines import Attend, Lines
 from stream_aligner_lc.playground.watching import watched
 from stream_aligner_lc.showing import pages
 
+FILES = ("/", "/playground/page.css", "/playground/page.js", "/playground/icon.svg")
+"""Where the page is, and what it loads: nothing in them is secret."""
+
 _PACKAGE = "stream_aligner_lc.playground"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -65,15 +68,15 @@ def router(
     as `until_left`, and may refuse to begin: a server that counts its replies passes its own. `examples` are questions
     to offer, by default ones that suit `llm`.
     """
-    files = {
-        "": ("text/html", _page(llm, questions_for(llm) if examples is None else examples)),
-        "playground/page.css": ("text/css", pages.style(_PACKAGE)),
-        "playground/page.js": ("text/javascript", pages.script(_PACKAGE)),
-        "playground/icon.svg": ("image/svg+xml", _ICON),
-    }
+    files = (
+        ("text/html", _page(llm, questions_for(llm) if examples is None else examples)),
+        ("text/css", pages.style(_PACKAGE)),
+        ("text/javascript", pages.script(_PACKAGE)),
+        ("image/svg+xml", _ICON),
+    )
     routes = APIRouter(include_in_schema=False)
-    for path, (kind, content) in files.items():
-        routes.add_api_route(f"/{path}", _file(content, kind), methods=["GET", "HEAD"])
+    for path, (kind, content) in zip(FILES, files, strict=True):
+        routes.add_api_route(path, _file(content, kind), methods=["GET", "HEAD"])
 
     @routes.post("/playground/reply", dependencies=[Depends(from_this_page), *dependencies])
     async def reply(asked: Asked) -> Response:

@@ -6,25 +6,24 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from stream_aligner_lc.chat_model import StreamAlignedChat
 from stream_aligner_lc.errors import ConfigurationError
-from stream_aligner_lc.limits import BodyLimit, max_body
-from stream_aligner_lc.playground import router
+from stream_aligner_lc.limits import max_body
+from stream_aligner_lc.playground import FILES, router
 from stream_aligner_lc.serving import metrics as figures
 from stream_aligner_lc.serving.completions import Completions
+from stream_aligner_lc.serving.front import COMPLETIONS, front
 from stream_aligner_lc.serving.gate import Gate
-from stream_aligner_lc.serving.keys import guard_of
 from stream_aligner_lc.serving.readiness import Readiness
 from stream_aligner_lc.serving.refusals import Refusal, of_http, unforeseen
-from stream_aligner_lc.serving.request_ids import REQUEST_ID, RequestIds
 
+_UNLOCKED = {"/healthz", "/metrics"}
 _READ = ["GET", "HEAD"]
 
 
@@ -37,6 +36,7 @@ def create_app(
     max_bytes: int | None = None,
     forward: Collection[str] = (),
     cors_origins: Sequence[str] = (),
+    hosts: Collection[str] | None = None,
     playground: bool = False,
 ) -> FastAPI:
     """Return an application that answers OpenAI's chat completions with aligned replies of `llm`.
@@ -44,7 +44,8 @@ def create_app(
     `name` is the model's in requests (default: the upstream's), `key` what clients must send as theirs. At most
     `max_replies` are written at once; more are answered with 429. Requests of more than `max_bytes` (default:
     STREAM_ALIGNER_MAX_BODY, else 16 MiB) are answered with 413. Parameters of requests that are named in `forward` are
-    passed on to the upstream beside those of OpenAI. Pages of `cors_origins` may call it from a browser.
+    passed on to the upstream beside those of OpenAI. Pages of `cors_origins` may call it from a browser. It can be
+    asked by its address, as localhost and under the names `hosts`; None takes every name, which is right behind a key.
     With `playground` there is a page at `/` on which people ask and watch; it shows drafts, which nothing else does.
     `app.state.gate.close(seconds)` lets nobody in any more and waits for the replies that run.
 
@@ -53,7 +54,6 @@ def create_app(
     _check(llm, key, max_replies)
     gate, readiness = Gate(max_replies), Readiness(llm)
     measured = figures.Metrics(lambda: gate.running)
-    guard = guard_of(key)
     name = name or llm.model_name
 
     @asynccontextmanager
@@ -61,19 +61,29 @@ def create_app(
         readiness.begin()
         yield
 
-    app = FastAPI(title="Stream Aligner", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    in_front = front(
+        measured,
+        key=key,
+        hosts=hosts,
+        unlocked={*_UNLOCKED, *(FILES if playground else ())},
+        max_bytes=max_bytes or max_body(),
+        cors_origins=cors_origins,
+    )
+    app = FastAPI(
+        title="Stream Aligner", lifespan=lifespan, middleware=in_front, docs_url=None, redoc_url=None, openapi_url=None
+    )
     app.state.gate, app.state.readiness = gate, readiness
-    answer = Completions(llm, name, gate=gate, readiness=readiness, metrics=measured, guard=guard, forward=forward)
+    answer = Completions(llm, name, gate=gate, readiness=readiness, metrics=measured, forward=forward)
     # An endpoint of its own: a route of FastAPI's would add a parse and a dump of what is parsed and dumped already.
-    app.router.routes.append(Route("/v1/chat/completions", answer, methods=["POST"]))
+    app.router.routes.append(Route(COMPLETIONS, answer, methods=["POST"]))
     model = {"id": name, "object": "model", "created": 0, "owned_by": "stream-aligner"}
 
-    @app.api_route("/v1/models", methods=_READ, dependencies=[Depends(guard)])
-    @app.api_route("/v1/models/", methods=_READ, dependencies=[Depends(guard)])
+    @app.api_route("/v1/models", methods=_READ)
+    @app.api_route("/v1/models/", methods=_READ)
     async def models() -> dict[str, Any]:
         return {"object": "list", "data": [model]}
 
-    @app.api_route("/v1/models/{asked:path}", methods=_READ, dependencies=[Depends(guard)])
+    @app.api_route("/v1/models/{asked:path}", methods=_READ)
     async def model_of(asked: str) -> dict[str, Any]:
         if asked != name:
             raise Refusal(
@@ -92,22 +102,11 @@ def create_app(
         return Response(measured.page(), media_type=figures.CONTENT_TYPE)
 
     if playground:
-        app.include_router(router(llm, dependencies=[Depends(guard)], attend=gate.attend))
-
-    def too_large(said: str) -> dict[str, Any]:
-        measured.count_answer(413)
-        return Refusal(413, said, code="request_too_large").body
+        app.include_router(router(llm, attend=gate.attend))
 
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _unknown)
     app.add_exception_handler(Exception, _failed)
-    app.add_middleware(BodyLimit, max_bytes=max_bytes or max_body(), body_of=too_large)
-    app.add_middleware(RequestIds)
-    if cors_origins:
-        read = [REQUEST_ID, "retry-after"]
-        app.add_middleware(
-            CORSMiddleware, allow_origins=cors_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=read
-        )
     return app
 
 

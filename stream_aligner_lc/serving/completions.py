@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 from langchain_core.messages import AIMessageChunk
@@ -26,10 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class Completions:
-    """Answer requests with replies of one model, which goes by `name`: an ASGI endpoint.
-
-    `guard` raises `Refusal` for who may not ask.
-    """
+    """Answer requests with replies of one model, which goes by `name`: an ASGI endpoint."""
 
     def __init__(
         self,
@@ -39,7 +36,6 @@ class Completions:
         gate: Gate,
         readiness: Readiness,
         metrics: Metrics,
-        guard: Callable[[Request], None],
         forward: Collection[str] = (),
     ) -> None:
         self._llm = llm
@@ -47,7 +43,6 @@ class Completions:
         self._gate = gate
         self._readiness = readiness
         self._metrics = metrics
-        self._guard = guard
         self._takes = taken_by(llm.llm, forward)
         # "none" is OpenAI's word; elsewhere an upstream that may call no tool is shown none.
         self._knows_none = all(leaf.is_a("BaseChatOpenAI") or leaf.is_double for leaf in leaves(llm.llm))
@@ -56,7 +51,6 @@ class Completions:
         """Answer one request."""
         request = Request(scope, receive)
         try:
-            self._guard(request)
             reply = self._reply_to(await _body(request))
         except ClientDisconnect:
             self._metrics.count_answer(CLIENT_LEFT)

@@ -7,8 +7,10 @@ import sys
 
 import openai
 import pytest
+from starlette.testclient import TestClient
 
 from stream_aligner_lc.cli import main
+from stream_aligner_lc.serving.server import Server
 
 _RUN = [sys.executable, "-m", "stream_aligner_lc", "serve"]
 _PROBLEM = "There are 43 keys in a box. 2 are added. Noah puts in 10. How many keys are in the box?"
@@ -37,6 +39,16 @@ def test_a_wrong_option_is_an_error_before_anything_is_served(arguments, said, c
         status = end.code
     assert status in (1, 2)
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("more", "status"), [([], 403), (["--allow-host", "box.example"], 200)])
+def test_for_this_machine_alone_it_is_asked_by_no_other_name(more, status, monkeypatch):
+    made = []
+    monkeypatch.setattr(Server, "run", lambda server: made.append(server.config.app))
+    assert main(["serve", "--playground", *more]) == 0
+    client = TestClient(made[0], base_url="http://box.example")
+    assert client.get("/").status_code == status
+    assert client.get("/", headers={"host": "127.0.0.1:8000"}).status_code == 200
 
 
 def test_a_local_model_that_is_not_there_ends_the_server():

@@ -1,5 +1,6 @@
 """Too much is refused, with its size and the way out: by the loop, and by a server before it is read."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -76,6 +77,22 @@ async def test_a_body_is_refused_beyond_the_limit_whether_its_length_is_declared
         assert answer.json() == [length]
     else:
         assert "more than 100 bytes" in answer.json()["detail"]
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for():
+    async def receive():
+        if not received:
+            received.append({"type": "http.request", "body": b"{", "more_body": True})
+            return received[0]
+        return await asyncio.Event().wait()
+
+    async def send(message):
+        sent.append(message)
+
+    received, sent = [], []
+    await BodyLimit(echo, max_bytes=100, patience=0.01)({"type": "http", "headers": []}, receive, send)
+    assert sent[0]["status"] == 408
+    assert b"Nothing came for 0.01 seconds" in sent[1]["body"]
 
 
 async def test_what_is_no_request_of_http_passes():
