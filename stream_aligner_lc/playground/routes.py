@@ -110,7 +110,7 @@ def _message(turn: Turn) -> BaseMessage:
 
 
 def _page(llm: StreamAlignedChat, examples: Sequence[str]) -> str:
-    buttons = [f'<li><button type="button">{escape(each)}</button></li>' for each in examples]
+    buttons = [f'<li><button type="button" dir="auto">{escape(each)}</button></li>' for each in examples]
     return pages.page(_PACKAGE).format(
         upstream=escape(llm.model_name or type(llm.llm).__name__),
         aligner=escape(str(getattr(llm.aligner, "name", "") or "aligner")),

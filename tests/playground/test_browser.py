@@ -224,6 +224,49 @@ def test_what_went_wrong_is_said_and_the_question_can_be_asked_again(opened):
     assert [message.text for message in upstream.prompts[-1]] == ["One?"]
 
 
+def test_a_long_question_that_went_wrong_hides_neither_the_reason_nor_the_reply(opened):
+    page = opened(ScriptedChatModel("Fine."), AcceptAligner(), max_input=1000)
+    page.browser.execute_script("document.getElementById('question').value = 'A long line.\\n'.repeat(2000)")
+    page["#send"].click()
+    page.wait("failed")
+    wait_until(page["#send"].is_displayed)
+    above = "return arguments[0].getBoundingClientRect().bottom - document.querySelector('footer').offsetTop + scrollY"
+    wait_until(lambda: page.browser.execute_script(above, page[".turn > .fault"]) <= 0)
+    assert page[".turn h2"].size["height"] < 300
+    assert faults(page.browser) == []
+
+
+def test_every_text_runs_in_the_direction_of_its_own_script(opened):
+    page = opened(ScriptedChatModel("שלום עולם! Good day to you."), AcceptAligner())
+    page.ask("مرحبا؟")
+    page.wait()
+    # Where the mark at the end stands: on the left of a line that is read from the right.
+    marks = """
+        return [...document.querySelectorAll('.turn h2, .accepted .released')].map((node) => {
+          const texts = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+          let text; while (texts.nextNode()) if (texts.currentNode.length) text = texts.currentNode;
+          const range = document.createRange();
+          const boxes = [0, text.length - 1].map((start) => {
+            range.setStart(text, start); range.setEnd(text, start + 1); return range.getBoundingClientRect().left;
+          });
+          return boxes[1] > boxes[0] ? 'right' : 'left';
+        });
+    """
+    assert page.browser.execute_script(marks) == ["left", "left", "right"]
+    assert page["#question"].get_attribute("dir") == "auto"
+
+
+@pytest.mark.parametrize("width", [320, 1200])
+def test_a_time_that_is_too_short_to_be_drawn_is_seen_all_the_same(opened, width):
+    script = " ".join(f"This is sentence {number}." for number in range(40))
+    page = opened(ScriptedChatModel(script, delay=0.005), AcceptAligner())
+    emulate(page.browser, width=width)
+    page.ask("Well?")
+    page.wait()
+    inner = "return [...document.querySelectorAll('.lane i:not(.call)')].map((node) => node.clientWidth)"
+    assert min(page.browser.execute_script(inner)) >= 1
+
+
 def test_removed_kept_and_skipped_sentences_are_shown_as_what_they_are(opened):
     script = "First. Second. Third.\n\n```\nline one\n\nline two\n```\n"
     aligner = ScriptedAligner({0: "", 1: RuntimeError("no")})

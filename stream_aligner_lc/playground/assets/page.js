@@ -40,7 +40,7 @@ function turnOf(question) {
       timed = now;
       drawTimes(now - began);
     }
-    if (follows) scrollTo(0, document.documentElement.scrollHeight);
+    keepEnd();
   }
 
   function drawTimes(now) {
@@ -256,7 +256,7 @@ async function ask(question) {
   say("Writing");
   show();
   follows = true;
-  scrollTo(0, document.documentElement.scrollHeight);
+  keepEnd();
   try {
     const response = await answered(said, stopping.signal);
     for await (const event of eventsOf(response)) turn.take(event);
@@ -271,9 +271,14 @@ async function ask(question) {
   if (turn.state === "failed" && !turn.text && !at("question").value) at("question").value = question;
   if (running === stopping) running = null;
   show();
+  if (turn.view.isConnected) keepEnd();
 }
 
 // ---- The controls
+
+function keepEnd() {
+  if (follows) scrollTo(0, document.documentElement.scrollHeight);
+}
 
 function say(text) {
   at("status").textContent = text;
