@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
 from stream_aligner_lc.continuation.leaves import leaves
@@ -123,7 +124,9 @@ def taken_by(llm: Any, forward: Collection[str] = ()) -> Callable[[str], bool]:
     def takes(name: str) -> bool:
         if name in named:
             return True
-        return name in _SPECIAL | _ON_THE_SIDE and (speaks or declares(llm, name))
+        # What every chat model of LangChain has, such as `metadata`, is LangChain's and no parameter of the provider's.
+        is_known = declares(llm, name) and name not in BaseChatModel.model_fields
+        return name in _SPECIAL | _ON_THE_SIDE and (speaks or is_known)
 
     return takes
 
@@ -199,8 +202,11 @@ def _stop(said: Mapping[str, Any]) -> list[str] | None:
     sequences = [given] if isinstance(given, str) else given
     if sequences is None:
         return None
-    if not isinstance(sequences, list) or not all(isinstance(each, str) for each in sequences):
-        raise bad_request(f"`stop` must be a text or a list of texts, got {_shown(given)}.", param="stop")
+    # An empty one would end every reply before its first letter.
+    if not isinstance(sequences, list) or not all(isinstance(each, str) and each for each in sequences):
+        raise bad_request(
+            f"`stop` must be a text or a list of texts, none of them empty, got {_shown(given)}.", param="stop"
+        )
     return sequences or None
 
 

@@ -76,12 +76,22 @@ def _content(content: Any, place: str) -> Any:
     """Return text, or content parts as they are: the integrations of LangChain know OpenAI's."""
     if isinstance(content, str):
         return content
-    if isinstance(content, list) and all(isinstance(part, Mapping) and "type" in part for part in content):
-        return content
-    raise bad_request(
-        f"`{place}.content` must be a text or a list of content parts, got {type(content).__name__}.",
-        param=f"{place}.content",
-    )
+    if not isinstance(content, list):
+        raise bad_request(
+            f"`{place}.content` must be a text or a list of content parts, got {type(content).__name__}.",
+            param=f"{place}.content",
+        )
+    for number, part in enumerate(content):
+        if not _is_part(part):
+            known = '{"type": "text", "text": "..."} or a part of another type'
+            raise bad_request(f"`{place}.content[{number}]` must be {known}.", param=f"{place}.content[{number}]")
+    return content
+
+
+def _is_part(part: Any) -> bool:
+    if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
+        return False
+    return part["type"] != "text" or isinstance(part.get("text"), str)
 
 
 def _is_call(call: Any) -> bool:

@@ -9,8 +9,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel
 
-from stream_aligner_lc import AcceptAligner, StreamAlignedChat
+from stream_aligner_lc import AcceptAligner, ChatTransformers, StreamAlignedChat
 from stream_aligner_lc.serving import create_app
+from stream_aligner_lc.sums import pair
 from stream_aligner_lc.testing import ReplaceAligner, ScriptedChatModel
 from tests.serving.conftest import ASK
 
@@ -119,6 +120,27 @@ def test_an_option_of_a_stream_that_is_null_was_not_given(serve):
     served = serve("Yes.")
     *_, last = served.client().chat.completions.create(**ASK, stream=True, stream_options={"include_usage": None})
     assert last.choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("stop", ["", [""], ["a", ""]])
+def test_an_empty_stop_sequence_is_refused_and_ends_no_reply(serve, stop):
+    with pytest.raises(openai.BadRequestError, match="none of them empty") as caught:
+        serve("Yes.").client().chat.completions.create(**ASK, stop=stop)
+    assert caught.value.param == "stop"
+
+
+@pytest.mark.parametrize("part", [{"type": "text"}, {"type": "text", "text": 5}, {"type": 5}, {"text": "x"}, "x", None])
+def test_a_part_that_is_none_is_told_its_place(serve, part):
+    messages = [{"role": "user", "content": [{"type": "text", "text": "Hello."}, part]}]
+    with pytest.raises(openai.BadRequestError) as caught:
+        serve("Yes.").client().chat.completions.create(model="m", messages=messages)
+    assert caught.value.param == "messages[0].content[1]"
+
+
+def test_what_belongs_to_the_account_with_openai_stops_no_reply_of_another_upstream(serve):
+    served = serve(ChatTransformers(pair.UPSTREAM), AcceptAligner())
+    account = {"metadata": {"a": "b"}, "user": "u", "store": True, "service_tier": "auto", "safety_identifier": "s"}
+    assert served.client().chat.completions.create(**ASK, **account, max_tokens=8).choices[0].message.content
 
 
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "weather"}}])
