@@ -18,8 +18,18 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: FastAPI, *, host: str, port: int, shutdown_timeout: float, log_level: str = "info") -> None:
-        # What runs has had its time when uvicorn begins to close; the rest is a matter of moments.
-        super().__init__(uvicorn.Config(app, host=host, port=port, log_level=log_level, timeout_graceful_shutdown=5))
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_level=log_level,
+            # What runs has had its time when uvicorn begins to close; the rest is a matter of moments.
+            timeout_graceful_shutdown=5,
+            # Whoever keeps connections for their next request is to close them first: at the same moment, that request
+            # is lost. OpenAI's client keeps them for 5 seconds, as uvicorn does by itself, load balancers for 60.
+            timeout_keep_alive=75,
+        )
+        super().__init__(config)
         self.fault: BaseException | None = None
         self._app = app
         self._shutdown_timeout = shutdown_timeout

@@ -51,6 +51,12 @@ def test_for_this_machine_alone_it_is_asked_by_no_other_name(more, status, monke
     assert client.get("/", headers={"host": "127.0.0.1:8000"}).status_code == 200
 
 
+def test_a_connection_is_kept_for_longer_than_clients_and_balancers_do(serve):
+    served = serve("Yes.")
+    assert served.server.config.timeout_keep_alive > 60
+    assert served.client()._client._transport._pool._keepalive_expiry < served.server.config.timeout_keep_alive
+
+
 def test_a_local_model_that_is_not_there_ends_the_server():
     done = subprocess.run(
         [*_RUN, "--upstream", "no-such-folder/at-all", "--aligner", "demo", "--port", "0"],
