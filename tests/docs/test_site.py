@@ -15,8 +15,9 @@ import yaml
 
 import stream_aligner_lc
 from stream_aligner_lc.continuation.providers import PROVIDERS
-from tests.browsing import driver, wait_until  # noqa: F401  # the browser
+from tests.browsing import driver  # noqa: F401  # the browser
 from tests.docs.snippets import DOCS, ROOT
+from tests.threaded import wait_until
 
 # What a browser fetches by itself; a link in a text it does not.
 LOADS = {("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("video", "src")}

@@ -389,6 +389,21 @@ def test_nothing_moves_for_those_who_want_no_motion(opened):
         assert page.browser.execute_script(animated) == name
 
 
+def test_bars_and_dots_are_seen_by_those_who_choose_all_colours_themselves(opened):
+    page = opened(ScriptedChatModel(SKY), ReplaceAligner(green="blue"))
+    page.ask("How is the weather?")
+    page.wait()
+    painted = """
+        const bar = getComputedStyle(document.querySelector('.lane i.replaced'));
+        const dot = getComputedStyle(document.querySelector('.replaced .verdict'), '::before');
+        return [bar.backgroundColor, dot.backgroundColor];
+    """
+    before = page.browser.execute_script(painted)
+    emulate(page.browser, forced="active")
+    assert page.browser.execute_script(painted) == before
+    assert len(set(before)) == 1
+
+
 def test_on_paper_there_are_replies_and_no_controls(opened):
     page = opened(ScriptedChatModel(SKY), ReplaceAligner(green="blue"))
     page.ask("How is the weather?")
