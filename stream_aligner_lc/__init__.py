@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         AlignerTimeout,
         ConfigurationError,
         StreamAlignerError,
+        UnusableAnswer,
         UpstreamError,
     )
     from stream_aligner_lc.graph import build_graph
@@ -56,6 +57,7 @@ __all__ = [
     "StreamAlignerError",
     "StreamAlignerMiddleware",
     "TransformersAligner",
+    "UnusableAnswer",
     "UpstreamError",
     "Verdict",
     "build_graph",
@@ -75,7 +77,14 @@ _HOMES = {
     "aligners.server": ("ServerAligner",),
     "chat_model": ("StreamAlignedChat",),
     "corrections": ("Correction", "Draft", "Verdict"),
-    "errors": ("AlignerError", "AlignerTimeout", "ConfigurationError", "StreamAlignerError", "UpstreamError"),
+    "errors": (
+        "AlignerError",
+        "AlignerTimeout",
+        "ConfigurationError",
+        "StreamAlignerError",
+        "UnusableAnswer",
+        "UpstreamError",
+    ),
     "graph": ("build_graph",),
     "local.chat": ("ChatTransformers",),
     "middleware": ("StreamAlignerMiddleware",),

@@ -88,7 +88,8 @@ class StreamAlignedChat(BaseChatModel):
     skip: SkipValidation[Collection[str]] = DEFAULT_SKIP
     """Kinds of segment that pass as they arrive."""
     on_aligner_error: SkipValidation[str] = "raise"
-    """"raise", "keep" (show the draft), or "stop" (end the reply, `finish_reason="aligner_error"`)."""
+    """"raise", "keep" (show the draft), or "stop" (end the reply, `finish_reason="aligner_error"`). Half a sentence
+    that a provider ended the reply with is left out, and nothing is raised, where the answer to it is unusable."""
     aligner_timeout: SkipValidation[float | None] = None
     """Seconds that the aligner may take for one call."""
     max_aligner_faults: SkipValidation[int | None] = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from stream_aligner_lc.answers import cut_off, unusable
-from stream_aligner_lc.errors import AlignerError
+from stream_aligner_lc.errors import AlignerError, UnusableAnswer
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -84,7 +84,7 @@ class Correction:
         if isinstance(answer, cls) and isinstance(text, str):
             return answer
         if reason := cut_off(getattr(answer, "response_metadata", {})):
-            raise AlignerError(
+            raise UnusableAnswer(
                 f"The aligner's answer was cut off by its provider ({reason!r}) after {len(text or '')} characters. "
                 "Give it more tokens, or choose on_aligner_error='keep' to show the draft in such a case."
             )
@@ -121,15 +121,17 @@ def decide(
     *,
     on_aligner_error: OnAlignerError = "raise",
     end_on_accept: bool = False,
+    is_fragment: bool = False,
 ) -> Decision:
     """Decide what becomes of `draft`, given the aligner's `answer` or the error that it raised.
 
     Raises the error (an answer that is none, or unusable, as `AlignerError`) where the policy says so; a failure never
-    turns into text.
+    turns into text. `is_fragment` says that the provider ended the reply inside that sentence: where the answer to it
+    is unusable it is removed, and nothing is raised.
     """
     correction = _usable(draft, answer)
     if isinstance(correction, Exception):
-        return _failed(draft, correction, on_aligner_error)
+        return _failed(draft, correction, on_aligner_error, is_fragment=is_fragment)
     text = correction.text.strip()
     if text == draft.text:
         return Decision("accepted", text, "stop" if correction.end and end_on_accept else None)
@@ -149,7 +151,7 @@ def _usable(draft: Draft, answer: object) -> Correction | Exception:
     why = unusable(draft.text, correction.text, question=draft.question, prefix=draft.prefix)
     if why is None:
         return correction
-    return AlignerError(
+    return UnusableAnswer(
         f"The aligner's answer is unusable: {why}. Choose on_aligner_error='keep' to show the "
         "draft in such a case, or 'stop' to end the reply."
     )
@@ -160,11 +162,13 @@ def _in_full(fault: Exception) -> str:
     return repr(fault.__cause__ or fault)
 
 
-def _failed(draft: Draft, fault: Exception, policy: OnAlignerError) -> Decision:
+def _failed(draft: Draft, fault: Exception, policy: OnAlignerError, *, is_fragment: bool) -> Decision:
     if policy == "keep":
         return Decision("kept", draft.text, error=_in_full(fault))
     if policy == "stop":
         return Decision("removed", "", "aligner_error", _in_full(fault))
+    if is_fragment and isinstance(fault, UnusableAnswer):
+        return Decision("removed", "", error=_in_full(fault))
     if isinstance(fault, AlignerError):
         fault.released, fault.draft = draft.prefix, draft.text
     raise fault

@@ -4,7 +4,8 @@ StreamAlignerError
 ├── ConfigurationError (ValueError)    wrong options; raised before any model is called
 ├── UpstreamError                      the model being corrected failed; `.released` holds the text so far
 └── AlignerError                       the aligner failed or gave an unusable answer
-    └── AlignerTimeout (TimeoutError)  it took longer than `aligner_timeout`
+    ├── AlignerTimeout (TimeoutError)  it took longer than `aligner_timeout`
+    └── UnusableAnswer                 it answered, and that cannot stand in for the sentence
 """
 
 
@@ -42,3 +43,11 @@ class AlignerError(StreamAlignerError):
 
 class AlignerTimeout(AlignerError, TimeoutError):  # noqa: N818  # named after the TimeoutError that it is
     """The aligner needed longer than `aligner_timeout` seconds for one sentence."""
+
+
+class UnusableAnswer(AlignerError):  # noqa: N818  # what it is, as the others of this family are named
+    """The aligner answered, and the answer cannot stand in for the sentence.
+
+    It is not raised of a sentence inside which the provider ended the reply: few aligners have learned to judge a
+    fragment, so where one cannot, the reply ends before it, as `max_tokens` would have it end anyway.
+    """

@@ -26,6 +26,7 @@ from stream_aligner_lc.errors import AlignerError
 from stream_aligner_lc.fingerprints import fingerprint
 from stream_aligner_lc.outlet import Outlet
 from stream_aligner_lc.pages import Transcript
+from stream_aligner_lc.segmentation import is_sentence
 from stream_aligner_lc.spacing import hold, hold_around, hold_behind, hold_over, space_before
 from stream_aligner_lc.state import (
     Changed,
@@ -75,6 +76,15 @@ class Ledger:
     def awaits_review(self) -> bool:
         """Whether a correction waits for a person."""
         return self.progress["in_review"]
+
+    @property
+    def is_at_fragment(self) -> bool:
+        """Whether the provider ended the reply inside the first sentence that waits."""
+        first, *rest = (piece for piece in self._waiting if piece["type"] != "space")
+        end = rest[0] if len(rest) == 1 else None
+        if end is None or end["type"] != "end" or not was_cut_off(end) or first["type"] != "draft":
+            return False
+        return self._terms.options.granularity == "sentence" and not is_sentence(first["text"])
 
     @property
     def text(self) -> str:

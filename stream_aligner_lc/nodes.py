@@ -222,6 +222,7 @@ def _judge(
                 answer,
                 on_aligner_error=options.on_aligner_error,
                 end_on_accept=options.end_on_accept,
+                is_fragment=ledger.is_at_fragment,
             )
         except AlignerError:
             if judged:

@@ -124,7 +124,7 @@ def recipe_of(
 
 
 def as_stop(stop: Any) -> list[str] | None:
-    """Return stop sequences as a list; one string is one sequence.
+    """Return stop sequences as a list; one string is one sequence, and an empty one stops nothing.
 
     Raises `ConfigurationError` for anything else.
     """
@@ -133,7 +133,7 @@ def as_stop(stop: Any) -> list[str] | None:
     sequences = [stop] if isinstance(stop, str) else stop
     if not isinstance(sequences, list | tuple) or not all(isinstance(each, str) for each in sequences):
         raise ConfigurationError(f"`stop` must be a string or a list of strings, got {stop!r}.")
-    return list(sequences)
+    return [each for each in sequences if each]
 
 
 def _handlers(observers: Any) -> tuple[BaseCallbackHandler, ...]:

@@ -4,7 +4,7 @@ import pytest
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from stream_aligner_lc import Correction, UpstreamError
+from stream_aligner_lc import Correction, StreamAlignedChat, UpstreamError
 from stream_aligner_lc.testing import AcceptAligner, ReplaceAligner, ScriptedChatModel
 
 
@@ -131,3 +131,8 @@ def test_an_aligner_that_replaces_for_ever_is_bounded_at_the_end_of_the_text(rep
     upstream = StoryModel("x")
     reply(upstream, lambda draft: f"{draft.text} More.", max_restarts=3)
     assert len(upstream.calls) == 4
+
+
+def test_an_empty_stop_sequence_stops_nothing(collect):
+    chat = StreamAlignedChat(ScriptedChatModel("One. Two."), AcceptAligner(), stop=[""])
+    assert "".join(chunk.text for chunk in collect(chat, "Go on.", stop=["", "nowhere"])) == "One. Two."

@@ -17,6 +17,7 @@ from stream_aligner_lc import (
     PromptedAligner,
     StreamAlignedChat,
     StreamAlignerError,
+    UnusableAnswer,
     UpstreamError,
 )
 from stream_aligner_lc.cli import main
@@ -69,11 +70,11 @@ CASES = {
     ),
     "an answer that is unusable": (
         chat(aligner=ScriptedAligner({1: "x" * 2000})),
-        AlignerError, ["2000 characters", "1064", "on_aligner_error='keep'"], "First one.", "Bad one.",
+        UnusableAnswer, ["2000 characters", "1064", "on_aligner_error='keep'"], "First one.", "Bad one.",
     ),
     "an aligner without the protocol": (
         chat(aligner=PromptedAligner(FakeListChatModel(responses=["Fine."]), attempts=3)),
-        AlignerError, ["3 times", "CORRECTION", "on_aligner_error='keep'"], "", "First one.",
+        UnusableAnswer, ["3 times", "CORRECTION", "on_aligner_error='keep'"], "", "First one.",
     ),
     "an aligner that takes too long": (
         chat(aligner=slow, aligner_timeout=0.05),
@@ -124,12 +125,13 @@ def test_work_that_is_not_whole_raises_the_base_of_all_and_the_command_says_it(t
     assert "nothing.jsonl" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("kind", [ConfigurationError, UpstreamError, AlignerError, AlignerTimeout])
+@pytest.mark.parametrize("kind", [ConfigurationError, UpstreamError, AlignerError, AlignerTimeout, UnusableAnswer])
 def test_an_error_is_caught_by_its_family(kind):
     families = {ConfigurationError: ValueError, AlignerTimeout: TimeoutError}
     assert issubclass(kind, StreamAlignerError)
     assert issubclass(kind, families.get(kind, Exception))
     assert issubclass(AlignerTimeout, AlignerError)
+    assert issubclass(UnusableAnswer, AlignerError)
 
 
 def test_every_public_error_has_a_case():
@@ -143,6 +145,7 @@ def test_fields_survive_where_only_bytes_pass():
         UpstreamError("It broke.", released="One."),
         AlignerError("It failed.", released="One.", draft="Two."),
         AlignerTimeout("Too late.", released="One.", draft="Two."),
+        UnusableAnswer("That is none.", released="One.", draft="Two."),
     ):
         file = io.BytesIO()
         pickle.Pickler(file, protocol=2).dump(error)

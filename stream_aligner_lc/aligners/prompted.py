@@ -12,7 +12,7 @@ from stream_aligner_lc.aligners.base import Aligner
 from stream_aligner_lc.continuation.leaves import identity_of, leaves
 from stream_aligner_lc.corrections import Correction, Draft, tokens_of
 from stream_aligner_lc.counting import TokenCounter
-from stream_aligner_lc.errors import AlignerError, ConfigurationError
+from stream_aligner_lc.errors import AlignerError, ConfigurationError, UnusableAnswer
 from stream_aligner_lc.prompts import DEFAULT_POLICY, parse_answer, render_instructions, render_request, shortened
 
 
@@ -100,7 +100,7 @@ class PromptedAligner(Aligner):
         return self.max_input_tokens is None or self._counter.fits(prompt, self.max_input_tokens)
 
     def _unusable(self, answer: BaseMessage) -> AlignerError:
-        return AlignerError(
+        return UnusableAnswer(
             f"{self.name} answered {self.attempts} times without `CORRECTION: [[...]]` at the end, last with "
             f"{len(answer.text)} characters of other text. Use a model that follows instructions, or "
             "on_aligner_error='keep' to show the draft in such a case."

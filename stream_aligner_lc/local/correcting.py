@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from stream_aligner_lc.corrections import Correction, Draft
-from stream_aligner_lc.errors import AlignerError
+from stream_aligner_lc.errors import AlignerError, UnusableAnswer
 from stream_aligner_lc.local.completions import Engine, StoppedError
 from stream_aligner_lc.local.forms import Answer, Asked, Form, parting
 from stream_aligner_lc.prompts import shortened
@@ -96,7 +96,7 @@ class Corrector:
 
     def _checked(self, draft: Draft, asked: Asked, answer: Answer) -> Correction:
         if not answer.is_whole:
-            raise AlignerError(
+            raise UnusableAnswer(
                 f"{self.name} did not come to an end within {asked.limit} tokens for sentence {draft.index} of "
                 f"{len(asked.answer)}. It may not have been trained in the template "
                 f"{self.form.template.name!r}; `max_growth` allows more.",

@@ -12,7 +12,7 @@ from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from stream_aligner_lc.errors import AlignerError, ConfigurationError
+from stream_aligner_lc.errors import ConfigurationError, UnusableAnswer
 from stream_aligner_lc.local.completions import Effort, Engine, Prompt
 from stream_aligner_lc.local.encoding import Encoder
 from stream_aligner_lc.local.forms import (
@@ -102,10 +102,10 @@ class VerdictForm(Form):
         return Answer(self.read(done.ids), done.is_finished, judgement.end, effort + done.effort)
 
     def judgement(self, token: int) -> Judgement:
-        """Return what the token means; raises `AlignerError` if it is no verdict."""
+        """Return what the token means; raises `UnusableAnswer` if it is no verdict."""
         judgement = self.judgements.get(token)
         if judgement is None:
-            raise AlignerError(
+            raise UnusableAnswer(
                 f"Asked for a verdict, the model said {self.encoder.tokenizer.decode([token])!r}. It was not trained "
                 f"in the template {self.template.name!r}: name its own with `template=`."
             )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from stream_aligner_lc.corrections import Correction, Draft
-from stream_aligner_lc.errors import AlignerError
+from stream_aligner_lc.errors import AlignerError, UnusableAnswer
 from stream_aligner_lc.local.completions import Effort
 from stream_aligner_lc.local.forms import without_last_space
 from stream_aligner_lc.prompts import Template, parse_answer, render_instructions, render_request, shortened
@@ -40,7 +40,7 @@ class PlainAsker:
 
         said, prefix_cut = _within_length(ask, draft)
         if not said.is_finished:
-            raise AlignerError(
+            raise UnusableAnswer(
                 f"{self._service.model} did not come to an end within {limit} tokens for sentence {draft.index}. It "
                 f"may not have been trained in the template {self._template.name!r}, or in a chat frame, for which "
                 "`tokenizer=` must name its folder; `max_growth` allows more.",
@@ -74,7 +74,7 @@ class PromptedAsker:
             effort += _effort(said)
             if correction := parse_answer(said.text):
                 return [_correction(correction, effort, prefix_cut)]
-        raise AlignerError(
+        raise UnusableAnswer(
             f"{self._service.model} answered {self._attempts} times without `CORRECTION: [[...]]` at the end, last "
             f"with {len(said.text)} characters of other text. Use a model that follows instructions, or "
             "on_aligner_error='keep' to show the draft in such a case."

@@ -2,7 +2,7 @@
 
 from stream_aligner_lc.segmentation.going_on import going_on
 from stream_aligner_lc.segmentation.granularity import GRANULARITIES, Cutter, Grouper, make_segmenter
-from stream_aligner_lc.segmentation.segmenter import Segmenter, segment
+from stream_aligner_lc.segmentation.segmenter import Segmenter, is_sentence, segment
 from stream_aligner_lc.segmentation.segments import KINDS, Segment
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Segment",
     "Segmenter",
     "going_on",
+    "is_sentence",
     "make_segmenter",
     "segment",
 ]

@@ -184,6 +184,15 @@ def segment(text: str, lang: str | None = None, **options: object) -> list[Segme
     return segmenter.feed(text) + segmenter.flush()
 
 
+def is_sentence(text: str, lang: str | None = None) -> bool:
+    """Say whether a sentence ends where `text` does, so that what follows it is another one.
+
+    >>> is_sentence("It rains."), is_sentence("It"), is_sentence("It is 3.")
+    (True, False, True)
+    """
+    return any(piece.core and text.endswith(piece.core) for piece in segment(f"{text} And", lang)[:-1])
+
+
 def check_chunk(chunk: object, *, ended: bool) -> None:
     """Raise if `chunk` cannot be fed: TypeError for anything but text, ValueError after the end."""
     if not isinstance(chunk, str):
