@@ -1,6 +1,7 @@
 """The site as it is built: complete, without a broken link, and without a request to anybody else."""
 
 import functools
+import html
 import http.server
 import os
 import re
@@ -169,6 +170,13 @@ def test_a_document_of_the_repository_is_a_page_and_a_link_into_the_code_says_wh
     assert "examples/sums/studied" in page
     assert (site / "ARCHITECTURE.html").exists()
     assert not list(site.rglob("*.py"))
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_the_page_of_examples_shows_the_code_of_each(example, site):
+    # A formatter takes the line that includes a file for code of its own, and mkdocs then prints it as it stands.
+    shown = re.sub(r"<[^>]+>", "", (site / "examples.html").read_text(encoding="utf-8"))
+    assert example.read_text(encoding="utf-8").strip() in html.unescape(shown)
 
 
 def test_a_figure_that_is_quoted_stands_where_the_link_leads():
