@@ -62,8 +62,9 @@ class WorkingFolder:
         file = self.folder / _RUN
         # As it will be read.
         run = json.loads(json.dumps(run))
-        if file.exists():
-            self._check_same(run, read_json(file))
+        before = read_json(file) if file.exists() else None
+        if before is not None and (before == run or self._holds_something()):
+            self._check_same(run, before)
             # Of a run that could not write it to its end.
             shutil.rmtree(self.result, ignore_errors=True)
             return True
@@ -73,6 +74,10 @@ class WorkingFolder:
         with whole_file(file, kept=kept) as opened:
             json.dump(run, opened, indent=1)
         return False
+
+    def _holds_something(self) -> bool:
+        """Say whether a run has come as far as a checkpoint; what failed before that, by its model's name, does not."""
+        return self.result.exists() or any(self.folder.glob("*/checkpoint-*"))
 
     def _check_same(self, run: Mapping[str, Any], before: Mapping[str, Any]) -> None:
         differing = [name for name in sorted({*run, *before}) if run.get(name) != before.get(name)]

@@ -144,6 +144,15 @@ def test_the_run_of_other_options_is_refused_saying_what_differs(option, said, k
     assert whole_ones(WorkingFolder(out).stage(stage))
 
 
+def test_a_run_that_made_no_step_holds_nothing_and_its_options_may_be_others(base, tmp_path, monkeypatch):
+    rows, out = many_rows(8), tmp_path / "out"
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ConfigurationError, match="There is no folder 'mistyped/base'"):
+        run("mistyped/base", rows, out, epochs=3)
+    run(base, rows, out, epochs=1)
+    assert (out / "model.safetensors").is_file()
+
+
 def test_other_rows_are_refused(killed, given, capsys, tmp_path):
     out, _ = killed
     rows = write_rows(tmp_path / "rows.jsonl", many_rows(161))
