@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 
 import click
@@ -95,7 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises `SystemExit` with 2 where it was asked wrongly.
     """
     try:
-        status = program.main(arguments, prog_name=_NAME, standalone_mode=False)
+        with _warnings_in_a_line():
+            status = program.main(arguments, prog_name=_NAME, standalone_mode=False)
     except click.UsageError as error:
         error.show()
         sys.exit(error.exit_code)
@@ -112,6 +115,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status if isinstance(status, int) else 0
 
 
+@contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    def show(message: Warning | str, _category: type[Warning], *_: object) -> None:
+        click.echo(f"{_NAME}: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show  # type: ignore[assignment]  # the place in a file is of no use here
+        yield
+
+
 def _failed(message: str) -> int:
     click.echo(f"{_NAME}: {' '.join(message.split())}", err=True)
     return 1
@@ -120,7 +133,10 @@ def _failed(message: str) -> int:
 def _words(error: Exception) -> str:
     """Return what an error says, and its cause, which an error of ours does not quote: here nobody else reads it."""
     cause = error.__cause__
-    return f"{error} The cause: {cause!r}" if cause is not None and str(cause) not in str(error) else str(error)
+    # Of a package that is missing all is said.
+    if cause is None or isinstance(cause, ImportError) or str(cause) in str(error):
+        return str(error)
+    return f"{error} The cause: {cause!r}"
 
 
 def _missing(error: ModuleNotFoundError) -> ConfigurationError:

@@ -59,8 +59,8 @@ def _of_provider(name: str, options: dict[str, Any]) -> BaseChatModel:
     except Exception as fault:
         # Whatever the provider's client raises: an unknown provider, a package or a key that is missing.
         raise ConfigurationError(
-            f"The model {name!r} cannot be used: {fault} Names are `provider:model`, or the folder or hub id of a "
-            "local model."
+            f"The model {name!r} cannot be used: {str(fault).rstrip('. ')}. Names are "
+            "`provider:model`, or the folder or hub id of a local model."
         ) from fault
     assert isinstance(model, BaseChatModel), "without configurable fields it is the model itself"
     return model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -83,23 +82,18 @@ def spare_threads() -> None:
 
 @contextmanager
 def told_briefly(name: str) -> Iterator[None]:
-    """Say warnings, and what a provider's client raises, in a line each; mistakes of a program pass as they are.
+    """Say what a provider's client raises in a line; mistakes of a program pass as they are.
 
     Raises `StreamAlignerError` in place of a fault of the upstream of that `name`.
     """
     from stream_aligner_lc.faults import is_transient, status_of  # noqa: PLC0415
 
-    def show(message: Warning | str, _category: type[Warning], *_: Any) -> None:
-        click.echo(f"stream-aligner: {message}", err=True)
-
-    with warnings.catch_warnings():
-        warnings.showwarning = show  # type: ignore[assignment]  # the place in a file is of no use here
-        try:
-            yield
-        except (StreamAlignerError, ModuleNotFoundError, BrokenPipeError):
-            raise  # the last one: whoever read our own output has gone
-        except Exception as fault:
-            if status_of(fault) is None and not is_transient(fault):
-                raise
-            said = " ".join(str(fault).split())
-            raise StreamAlignerError(f"The upstream {name!r} failed: {type(fault).__name__}: {said}") from fault
+    try:
+        yield
+    except (StreamAlignerError, ModuleNotFoundError, BrokenPipeError):
+        raise  # the last one: whoever read our own output has gone
+    except Exception as fault:
+        if status_of(fault) is None and not is_transient(fault):
+            raise
+        said = " ".join(str(fault).split())
+        raise StreamAlignerError(f"The upstream {name!r} failed: {type(fault).__name__}: {said}") from fault

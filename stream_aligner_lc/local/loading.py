@@ -115,8 +115,13 @@ def _told(source: str, place: torch.device) -> Iterator[None]:
         # A file can be broken in any way, and transformers then raises anything.
         raise ConfigurationError(
             f"{source!r} could not be loaded by transformers {transformers.__version__}: {type(fault).__name__}: "
-            f"{fault} See that its files are whole, or `save_pretrained` it anew."
+            f"{_clause(str(fault))}. See that its files are whole, or `save_pretrained` it anew."
         ) from fault
+
+
+def _clause(text: str) -> str:
+    """Return what somebody else says, without the full stop that it may end in."""
+    return text.rstrip(". \n")
 
 
 def check_kind(folder: Path) -> None:
@@ -204,8 +209,8 @@ def fetch(source: str, revision: str | None) -> Path:
         why = unreachable or fault
         raise ConfigurationError(
             f"There is no folder {wanted}, and as a hub repository it is neither in the cache nor can it be fetched: "
-            f"{type(why).__name__}: {str(why).partition(chr(10))[0]} Go online, or give the path of a folder."
-        ) from fault
+            f"{type(why).__name__}: {_clause(str(why).partition(chr(10))[0])}. Go online, or give the path of a folder."
+        ) from why
     try:
         check_folder(folder)
     except ConfigurationError as fault:

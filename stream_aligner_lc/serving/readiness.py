@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from stream_aligner_lc.chat_model import StreamAlignedChat
 from stream_aligner_lc.continuation.leaves import leaves
+from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.serving.refusals import Refusal
 
 _log = logging.getLogger(__name__)
@@ -57,6 +58,10 @@ class Readiness:
         for part in self._parts:
             try:
                 await asyncio.to_thread(part.load)
+            except ConfigurationError as fault:
+                # It says all; where in the code it was said helps nobody.
+                _log.error("%s cannot be loaded: %s", type(part).__name__, fault)
+                raise
             except Exception:
                 # No conversation has been seen yet, so there is none that it could quote.
                 _log.exception("%s cannot be loaded", type(part).__name__)

@@ -9,6 +9,8 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from stream_aligner_lc.errors import ConfigurationError
+
 
 class Server(uvicorn.Server):
     """Serve until a signal comes; then refuse what is new, and give what runs `shutdown_timeout` seconds.
@@ -37,8 +39,14 @@ class Server(uvicorn.Server):
         self._closing: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and see how the loading of models ends."""
-        await super().startup(sockets)
+        """Listen, and see how the loading of models ends; raises `ConfigurationError` where nothing can listen."""
+        try:
+            await super().startup(sockets)
+        except SystemExit as end:
+            raise ConfigurationError(
+                f"Nothing can listen on {self.config.host}, port {self.config.port}: {end.__context__}. Choose another "
+                "--port (0 takes a free one), or another --host."
+            ) from end.__context__
         self._loop = asyncio.get_running_loop()
         self._app.state.readiness.begin().add_done_callback(self._loaded)
 

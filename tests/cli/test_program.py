@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import warnings
 from importlib import import_module
 
 import click
@@ -13,6 +14,7 @@ from stream_aligner_lc import named
 from stream_aligner_lc.cli import main, program
 from stream_aligner_lc.commands.pairs import CONTINUATIONS
 from stream_aligner_lc.continuation.providers import NAMED
+from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.evaluation.suites import SUITES
 from stream_aligner_lc.extras import extra_of, extras
 from tests.cli.running import COMMAND, ROOT, environment, run
@@ -128,6 +130,26 @@ def test_a_package_that_is_missing_is_named_with_the_extra_that_brings_it(monkey
     monkeypatch.setattr(named, "model_named", model_named)
     assert main(["chat", "--upstream", "x:y", "Hi"]) == 1
     assert "pip install 'stream-aligner-lc[openai]'" in capsys.readouterr().err
+
+
+def test_a_cause_that_says_nothing_more_is_not_told(monkeypatch, capsys):
+    def model_named(name, **_):
+        raise ConfigurationError("This needs x: pip install x.") from ModuleNotFoundError("No module named 'x'")
+
+    monkeypatch.setattr(named, "model_named", model_named)
+    assert main(["chat", "--upstream", "x:y", "Hi"]) == 1
+    assert capsys.readouterr().err == "stream-aligner: This needs x: pip install x.\n"
+
+
+@pytest.mark.parametrize("command", ["annotate", "chat", "convert", "export-preferences"])
+def test_a_warning_is_one_line_in_every_command(command, monkeypatch, capsys):
+    def invoke(_context):
+        warnings.warn("Mind the gap.", stacklevel=2)
+
+    monkeypatch.setattr(program.get_command(None, command), "invoke", invoke)
+    given = {"annotate": "p --upstream a --teacher b --out o", "chat": "Hi", "convert": "rows --out o"}
+    assert main([command, *given.get(command, "p --upstream a --aligner b --out o").split()]) == 0
+    assert capsys.readouterr().err == "stream-aligner: Mind the gap.\n"
 
 
 def test_a_module_that_no_extra_brings_is_a_mistake_of_the_program(monkeypatch):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -69,6 +70,18 @@ def test_a_local_model_that_is_not_there_ends_the_server():
     assert done.returncode == 1
     assert "no-such-folder" in done.stderr.splitlines()[-1]
     assert done.stderr.splitlines()[-1].startswith("stream-aligner: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_an_error_with_the_way_out(capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert main(["serve", "--port", port]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"stream-aligner: Nothing can listen on 127.0.0.1, port {port}: ")
+    assert "Choose another --port" in error
 
 
 def test_the_bundled_pair_is_served_without_a_key_of_a_provider():
