@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,10 @@ class Evaluation:
     """Why a prompt is not among the results, by its place."""
 
 
+_PACKAGES = ("scipy", "math_verify")
+"""What the figures are made with, once all replies are there."""
+
+
 def evaluate(
     prompts: Source | Iterable[Source],
     upstream: Any,
@@ -84,6 +89,7 @@ def evaluate(
 
     Raises `ConfigurationError` for what is wrong with the call, before a model is asked.
     """
+    _check_packages()
     check_numbers(concurrency=concurrency, tries=tries, attempts=attempts, limit=1 if limit is None else limit)
     chosen = _checked_criteria(criteria)
     recipe = recipe_of(patient(upstream, tries), aligner, **{**options, "on_aligner_error": "keep"})
@@ -204,3 +210,11 @@ def _write(folder: Path, rows: Sequence[Mapping[str, Any]], results: Results) ->
     with whole_file(folder / RESULTS) as file:
         json.dump(results.as_dict(), file, indent=1, ensure_ascii=False)
         file.write("\n")
+
+
+def _check_packages() -> None:
+    for name in _PACKAGES:
+        if find_spec(name) is None:
+            raise ConfigurationError(
+                f"An evaluation needs {name}, which is not installed: pip install 'stream-aligner-lc[evaluate]'."
+            )

@@ -121,6 +121,8 @@ def sft_config(stage: Stage, settings: Settings, folder: Path) -> SFTConfig:
         # Trees have columns that TRL does not know.
         remove_unused_columns=False,
         bf16=computes_in_bf16(settings),
+        # Without such a device torch warns of it at every stage.
+        dataloader_pin_memory=torch.cuda.is_available(),
         gradient_checkpointing=settings.checkpointing,
         logging_steps=max(1, steps.every // 10),
         eval_strategy="steps" if evaluates else "no",

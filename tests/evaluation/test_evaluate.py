@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from itertools import pairwise
 
 import pytest
@@ -48,6 +49,16 @@ def prefers_good(first, second=None):
         if ("good" in first) == ("good" in second)
         else f"BETTER: [[{'A' if 'good' in first else 'B'}]]"
     )
+
+
+@pytest.mark.parametrize("package", ["scipy", "math_verify"])
+def test_a_package_that_the_figures_need_is_missed_before_a_model_is_asked(package, place, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    place.ask({"question": "What?"})
+    upstream = Upstream({})
+    with pytest.raises(ConfigurationError, match=rf"needs {package}, .*pip install 'stream-aligner-lc\[evaluate\]'"):
+        place.evaluate(upstream)
+    assert not place.out.exists()
 
 
 def test_both_replies_and_what_the_aligner_did_are_kept_with_the_prompts_own_fields(place):

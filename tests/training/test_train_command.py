@@ -158,9 +158,10 @@ def test_a_terminal_shows_bars_looks_and_the_table_and_nothing_else(base, tmp_pa
     done = subprocess.run(
         [
             sys.executable, "-m", "stream_aligner_lc", "train", rows, "--held-out", held_out, "--model", base, "--out",
-            tmp_path / "out", "--device", "cpu", "--epochs", "4", "--figures-rows", "4", "--evaluate-every", "2",
+            tmp_path / "out", "--epochs", "4", "--figures-rows", "4", "--evaluate-every", "2",
         ],
-        check=False, capture_output=True, text=True, timeout=120, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
