@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import re
 import shlex
+import tomllib
 from contextlib import suppress
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from stream_aligner_lc import StreamAlignedChat, StreamAlignerMiddleware, build_graph, cli
 from stream_aligner_lc.options import FORWARDED, LoopOptions
 from tests.continuation.loopback import LoopbackProvider
-from tests.docs.snippets import PAGES, blocks_of, name_of, python_of
+from tests.docs.snippets import PAGES, ROOT, blocks_of, name_of, python_of
 
 # Integrations that the tests do not install: what needs one of these is compiled and looked through instead.
 ABSENT = {"langchain_google_genai", "langchain_groq", "langchain_aws"}
@@ -118,6 +119,49 @@ def test_a_command_of_a_page_is_one_that_the_program_knows(line, monkeypatch, ca
     told = capsys.readouterr().out
     assert f"{command} " in told
     assert {word for word in words if word.startswith("--")} <= set(re.findall(r"--[a-z-]+", told))
+
+
+def bash_blocks():
+    for page in PAGES:
+        told = ""
+        for block in blocks_of(page):
+            if block.language == "bash":
+                told = block.text if "pip install" in block.text else told + block.text
+                yield page, block.text, told
+
+
+def wanted(line):
+    """Name the extras without which a command of a page could not do what it says."""
+    command = line.split()[1]
+    own = {"train": {"train"}, "evaluate": {"evaluate"}, "serve": {"serve"}}.get(command, {"cli"})
+    found = {"local"} if "--upstream" not in line or "my-aligner" in line else set()
+    return own | found | ({"openai"} if "openai:" in line else set()) if command not in ("report", "convert") else own
+
+
+def brought(told):
+    """Name the extras that a page has had installed, and those that they bring."""
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    extras = re.compile(r"stream-aligner-lc\[([\w,]+)\]")
+    found, waiting = set(), [name for each in extras.findall(told) for name in each.split(",")]
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting += [each for line in stated[name] for each in ",".join(extras.findall(line)).split(",") if each]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("page", "line", "told"),
+    [
+        pytest.param(page, line, told, id=f"{name_of(page)}: {line}")
+        for page, text, told in bash_blocks()
+        for line in text.splitlines()
+        if _CALLS.match(line) and "pip install" in told
+    ],
+)
+def test_what_a_page_has_installed_is_enough_for_its_commands(page, line, told):
+    line = line[line.index("stream-aligner ") :].partition("    #")[0]
+    assert wanted(line) <= brought(told)
 
 
 def test_the_packages_that_may_be_missing_are_named_by_some_page():
