@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from stream_aligner_lc.commands import pairs
 from stream_aligner_lc.commands.arguments import option, positive, sectioned_command
 
 
@@ -25,9 +26,9 @@ def command(policy: str, problems: int, seed: int, *, as_json: bool) -> None:
 
     Two small local models: an upstream that makes mistakes, alone and with an aligner.
     """
-    # Each command imports what it needs: the help of one should not wait for the models of another. First what only the
-    # largest extra brings, so that this is the one that is named where it is missing.
-    import torch  # noqa: PLC0415
+    # Each command imports what it needs: the help of one should not wait for the models of another. First torch, which
+    # only the largest extra brings, so that this is the one that is named where it is missing.
+    pairs.spare_threads()
     from rich.console import Console  # noqa: PLC0415
 
     from stream_aligner_lc.demo.policies import POLICIES  # noqa: PLC0415
@@ -39,8 +40,6 @@ def command(policy: str, problems: int, seed: int, *, as_json: bool) -> None:
     console = Console(stderr=as_json, highlight=False)
     with console.status("Loading two small models"):
         upstream, aligner = chosen.upstream(drawn), pair.aligner().load()
-    # Models this small lose more by handing work to other cores than they gain.
-    torch.set_num_threads(1)
     if not as_json:
         show(chosen, drawn, upstream, aligner, console)
         return
