@@ -11,7 +11,16 @@ from typing import Any
 
 import click
 
-from stream_aligner_lc.commands.arguments import Made, a_model, all_of, not_negative, option, positive, text_or_file
+from stream_aligner_lc.commands.arguments import (
+    Made,
+    a_model,
+    all_of,
+    granularity,
+    not_negative,
+    option,
+    positive,
+    text_or_file,
+)
 from stream_aligner_lc.errors import ConfigurationError, StreamAlignerError
 
 FLAGS = ("restart", "overwrite", "accept_failures")
@@ -46,13 +55,7 @@ def answering(*, corrector: str) -> Callable[[Made], Made]:
     return all_of(
         option("--concurrency", section=section, type=positive, default=8, metavar="N", help="so many prompts at once"),
         option("--limit", section=section, type=positive, metavar="N", help="take the first N prompts"),
-        option(
-            "--granularity",
-            section=section,
-            type=click.Choice(["sentence", "paragraph", "response"]),
-            default="sentence",
-            help=f"what the {corrector} is shown at a time",
-        ),
+        granularity(f"what the {corrector} is shown at a time", section=section),
         option("--temperature", section=section, type=not_negative, metavar="T", help="of the upstream"),
         option("--seed", section=section, type=int, metavar="N", help="of the upstream, if it takes one"),
     )

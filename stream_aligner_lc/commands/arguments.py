@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from stream_aligner_lc.segmentation import GRANULARITIES
+
 Made = TypeVar("Made", bound=Callable[..., Any])
 
 
@@ -50,6 +52,11 @@ def all_of(*parts: Callable[[Made], Made]) -> Callable[[Made], Made]:
         return made
 
     return add
+
+
+def granularity(what: str, **given: Any) -> Callable[[Made], Made]:
+    """Return a decorator that adds how much is corrected at a time; `what` is the help."""
+    return option("--granularity", type=click.Choice(GRANULARITIES), default=GRANULARITIES[0], help=what, **given)
 
 
 def a_model(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

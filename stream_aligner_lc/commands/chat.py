@@ -10,7 +10,7 @@ import click
 
 from stream_aligner_lc.commands import pairs
 from stream_aligner_lc.commands.answering import DEMO
-from stream_aligner_lc.commands.arguments import option, sectioned_command
+from stream_aligner_lc.commands.arguments import granularity, option, sectioned_command
 from stream_aligner_lc.errors import StreamAlignerError
 
 
@@ -19,12 +19,7 @@ from stream_aligner_lc.errors import StreamAlignerError
 @pairs.upstream
 @pairs.aligner
 @pairs.continuation
-@option(
-    "--granularity",
-    type=click.Choice(["sentence", "paragraph", "response"]),
-    default="sentence",
-    help="what is corrected at a time",
-)
+@granularity("what is corrected at a time")
 @pairs.sampling
 @option("--plain", is_flag=True, help="show the released text alone, without what was corrected")
 @option(

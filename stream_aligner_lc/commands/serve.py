@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from stream_aligner_lc.commands import answering, pairs
-from stream_aligner_lc.commands.arguments import all_of, not_negative, option, positive, sectioned_command
+from stream_aligner_lc.commands.arguments import all_of, granularity, not_negative, option, positive, sectioned_command
 
 _OF_THE_LOOP = (
     "continuation",
@@ -57,12 +57,7 @@ _address = all_of(
 )
 _loop = all_of(
     pairs.continuation,
-    option(
-        "--granularity",
-        type=click.Choice(["sentence", "paragraph", "response"]),
-        default="sentence",
-        help="what is corrected at a time",
-    ),
+    granularity("what is corrected at a time"),
     option("--lang", metavar="CODE", help="the language of the replies, such as de"),
     option(
         "--on-aligner-error",

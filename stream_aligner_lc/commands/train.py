@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from stream_aligner_lc.commands.arguments import all_of, not_negative, option, positive, sectioned_command
+from stream_aligner_lc.commands.arguments import all_of, granularity, not_negative, option, positive, sectioned_command
 from stream_aligner_lc.errors import ConfigurationError
 
 _learned = partial(option, section="What is learned")
@@ -26,12 +26,7 @@ _WHAT = all_of(
         metavar="NAME",
         help="verdict, stream-aligner, aligner, aligner-v1; or reply, for an upstream",
     ),
-    _learned(
-        "--granularity",
-        type=click.Choice(["sentence", "paragraph", "response"]),
-        default="sentence",
-        help="what a row corrects; response for whole answers",
-    ),
+    granularity("what a row corrects; response for whole answers", section="What is learned"),
     _learned(
         "--held-out", metavar="ROWS", type=click.Path(), help="rows to look at beside the training, if not a share"
     ),
