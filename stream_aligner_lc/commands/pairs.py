@@ -12,6 +12,7 @@ from stream_aligner_lc.commands import answering
 from stream_aligner_lc.commands.arguments import a_model, all_of, not_negative, option
 from stream_aligner_lc.errors import StreamAlignerError
 
+# Written out, because the table of them loads langchain-core, for which help should not wait; a test compares the two.
 CONTINUATIONS = ("auto", "prefill", "vllm", "prefix-flag", "chat-template", "instruct")
 
 upstream = option(

@@ -15,10 +15,9 @@ from statistics import median
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages.utils import count_tokens_approximately
 
 from stream_aligner_lc.chat_model import StreamAlignedChat
-from stream_aligner_lc.local.chat import ChatTransformers
+from stream_aligner_lc.counting import TokenCounter
 from stream_aligner_lc.segmentation import Segmenter
 
 Question = Any
@@ -103,7 +102,9 @@ def compare(
     first and not counted, unless it is the only one: a first call opens connections. `watch` may look at the others
     as they are asked.
     """
-    count = counter_of(llm)
+    counter = TokenCounter(llm)
+    counter.load()
+    count = counter.text
     read_bare(questions[-1], llm, count)
     read_aligned(questions[-1], llm, aligner, count, **options)
     bare: list[Reading] = []
@@ -115,12 +116,6 @@ def compare(
         if not number % 2:
             aligned.append(read_aligned(question, llm, aligner, count, **options))
     return Comparison(len(bare), Figures.of(bare), Figures.of(aligned))
-
-
-def counter_of(llm: BaseChatModel) -> Callable[[str], int]:
-    """Return what counts the tokens of a text: a local model's own tokenizer, for others an estimate."""
-    # Others would fetch a tokenizer that need not be theirs.
-    return llm.get_num_tokens if isinstance(llm, ChatTransformers) else lambda text: count_tokens_approximately([text])
 
 
 def read_bare(question: Question, llm: BaseChatModel, count: Callable[[str], int]) -> Reading:
