@@ -4,7 +4,7 @@ StreamAlignerError
 ├── ConfigurationError (ValueError)    wrong options; raised before any model is called
 ├── UpstreamError                      the model being corrected failed; `.released` holds the text so far
 └── AlignerError                       the aligner failed or gave an unusable answer
-    ├── AlignerTimeout (TimeoutError)  it took longer than `aligner_timeout`
+    ├── AlignerTimeout (TimeoutError)  it took longer than `aligner_timeout`, or its server than `timeout`
     └── UnusableAnswer                 it answered, and that cannot stand in for the sentence
 """
 
@@ -42,7 +42,7 @@ class AlignerError(StreamAlignerError):
 
 
 class AlignerTimeout(AlignerError, TimeoutError):  # noqa: N818  # named after the TimeoutError that it is
-    """The aligner needed longer than `aligner_timeout` seconds for one sentence."""
+    """The aligner needed longer than `aligner_timeout` seconds for one sentence, or its server than its `timeout`."""
 
 
 class UnusableAnswer(AlignerError):  # noqa: N818  # what it is, as the others of this family are named

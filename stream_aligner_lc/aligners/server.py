@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from stream_aligner_lc.aligners.stoppable import StoppableAligner
 from stream_aligner_lc.aligners.transformers import PUBLISHED, check_number
 from stream_aligner_lc.corrections import Correction, Draft
@@ -46,11 +48,12 @@ class ServerAligner(StoppableAligner):
 
     A prompt that is too long for the model loses the older half of the prefix, at the start of a sentence, until it
     fits. `api_key` is by default the environment variable STREAM_ALIGNER_API_KEY, and may be missing. A request takes
-    at most `timeout` seconds (None: no limit), and is made up to `max_retries` times more where the server is busy or
-    gone; cancelling closes it. One object serves any number of replies, from any thread or event loop. Nothing is
+    at most `timeout` seconds from end to end (None: no limit), and is made up to `max_retries` times more where the
+    server is busy or gone, after the pause that it asks for if that is no more than a minute; cancelling closes it. One
+    object serves any number of replies, from any thread or event loop. Nothing is
     asked, and openai not imported, before the first draft or `load`. Raises `ConfigurationError` for options that do
     not fit, and with the first draft for a key, a model or a tokenizer that is not there; `AlignerError` for a server
-    that fails.
+    that fails, `AlignerTimeout` for one that is too slow; no error shows the key, or a password in `base_url`.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class ServerAligner(StoppableAligner):
         caution: Any = None,
         policy: str | None = None,
         attempts: int = 2,
-        api_key: str | None = None,
+        api_key: str | SecretStr | None = None,
         timeout: Any = 60.0,
         max_retries: int = 2,
         default_headers: Mapping[str, str] | None = None,
@@ -91,13 +94,21 @@ class ServerAligner(StoppableAligner):
         self._service = Service(
             self.base_url,
             model,
-            api_key=api_key or os.environ.get(KEY_VARIABLE) or _NO_KEY,
+            api_key=_key(api_key),
             timeout=timeout,
             max_retries=max_retries,
-            default_headers=default_headers or {},
+            default_headers=_headers(default_headers or {}),
         )
         self._asker: Asker | None = None
         self._known: Known | None = None
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what is made with the first draft."""
+        return {**super().__getstate__(), "_asker": None, "_known": None, "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
         self._lock = threading.Lock()
 
     def load(self) -> ServerAligner:
@@ -128,7 +139,7 @@ class ServerAligner(StoppableAligner):
         template = self._named or _template_of(self._said_by_folder)
         return {
             **super().identity,
-            "server": self.base_url,
+            "server": self._service.address,
             "model": self.model,
             "template": _PROMPTED if self._is_prompted else template.name,
             **asked,
@@ -148,10 +159,10 @@ class ServerAligner(StoppableAligner):
             raise error from fault.__cause__
 
     def _equip(self, stopped: threading.Event) -> Asker:
-        with self._lock:
-            if self._asker is None:
-                self._asker = self._made(stopped)
-            return self._asker
+        if self._asker is None:
+            # Without the lock: whoever waits for the server can be stopped, and waits for nobody else's turn.
+            self._asker = self._made(stopped)
+        return self._asker
 
     def _made(self, stopped: threading.Event) -> Asker:
         if self._is_prompted:
@@ -159,9 +170,15 @@ class ServerAligner(StoppableAligner):
         if self._source is None:
             template = self._named or _template_of(None)
             return PlainAsker(self._service, template, max_growth=self.max_growth)
-        known = self._known = load(self._source)
-        self._check_match(known.trained)
-        return self._corrector(known, stopped)
+        return self._corrector(self._tokenizer(self._source), stopped)
+
+    def _tokenizer(self, source: str) -> Known:
+        with self._lock:
+            if self._known is None:
+                known = load(source)
+                self._check_match(known.trained)
+                self._known = known
+            return self._known
 
     def _corrector(self, known: Known, stopped: threading.Event) -> Corrector:
         told = 0.0 if known.trained is None else known.trained.caution
@@ -216,6 +233,32 @@ def _source(tokenizer: Any, model: str, template: Template | None, *, is_prompte
     if tokenizer is not None and not isinstance(tokenizer, str | os.PathLike):
         raise ConfigurationError(f"`tokenizer` must be a folder, a hub id or False, got {tokenizer!r}.")
     return model if tokenizer is None else os.fspath(tokenizer)
+
+
+def _key(given: str | SecretStr | None) -> str:
+    plain = given.get_secret_value() if isinstance(given, SecretStr) else given
+    # Read from a file, it ends in a line break.
+    key = (plain or os.environ.get(KEY_VARIABLE) or _NO_KEY).strip()
+    if not _fits_a_header(key) or " " in key:
+        raise ConfigurationError(
+            f"`api_key` (or {KEY_VARIABLE}) holds a space, a line break or a letter that no header can carry, so it "
+            "cannot be a key. It is not shown here."
+        )
+    return key
+
+
+def _headers(given: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in given.items():
+        if not _fits_a_header(value):
+            raise ConfigurationError(
+                f"`default_headers` has a value for {name!r} that no header can carry: it must be a text in ASCII "
+                "without line breaks. It is not shown here."
+            )
+    return given
+
+
+def _fits_a_header(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip()
 
 
 def _check_names(base_url: Any, model: Any) -> None:

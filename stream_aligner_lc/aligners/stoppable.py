@@ -31,6 +31,13 @@ class StoppableAligner(Aligner):
         # One draft may be asked about several times at once.
         self._running: dict[threading.Event, Draft] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what runs."""
+        return {name: value for name, value in vars(self).items() if name not in {"_running", "_threads"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _running={})
+
     @abstractmethod
     def _correct_until(self, drafts: Sequence[Draft], stopped: threading.Event) -> list[Correction]:
         """Correct consecutive drafts, at least the first; raises `StoppedError` soon after `stopped` is set."""

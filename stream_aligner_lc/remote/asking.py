@@ -11,8 +11,9 @@ from stream_aligner_lc.errors import AlignerError, UnusableAnswer
 from stream_aligner_lc.local.completions import Effort
 from stream_aligner_lc.local.forms import without_last_space
 from stream_aligner_lc.prompts import Template, parse_answer, render_instructions, render_request, shortened
+from stream_aligner_lc.remote.answers import Said
 from stream_aligner_lc.remote.refusals import RefusedError
-from stream_aligner_lc.remote.service import Said, Service
+from stream_aligner_lc.remote.service import Service
 
 
 class Asker(Protocol):

@@ -43,6 +43,8 @@ class Stop(threading.Event):
             raise StoppedError from fault
         finally:
             self._request = None
+            # Whoever was interrupted while waiting, as by Ctrl-C, does not want it any more.
+            request.cancel()
 
 
 class Calls:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from stream_aligner_lc.continuation.leaves import warn
 from stream_aligner_lc.errors import AlignerError
-from stream_aligner_lc.remote.service import Said
+from stream_aligner_lc.remote.answers import Said
 from stream_aligner_lc.remote.tokenizers import Known
 
 

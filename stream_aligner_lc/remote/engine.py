@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator, Sequence
 
 from stream_aligner_lc.local.completions import Completion, Effort, Prompt
 from stream_aligner_lc.local.forms import parting
+from stream_aligner_lc.remote.answers import Said
 from stream_aligner_lc.remote.dialects import Dialect, Text, Tokens
 from stream_aligner_lc.remote.refusals import RefusedError
-from stream_aligner_lc.remote.service import Said, Service
+from stream_aligner_lc.remote.service import Service
 from stream_aligner_lc.remote.tokenizers import Known
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from stream_aligner_lc.errors import AlignerError, ConfigurationError, StreamAlignerError
+from stream_aligner_lc.errors import AlignerError, AlignerTimeout, ConfigurationError, StreamAlignerError
 
 # How the servers say that a prompt is too long: vLLM, SGLang, llama.cpp, OpenAI.
 _TOO_LONG = re.compile(
@@ -20,6 +20,8 @@ _OTHER_FORM = re.compile(
     re.IGNORECASE,
 )
 _MOST_WORDS = 300
+_QUOTED = 16
+"""So many letters in a row are a quotation."""
 
 
 class Refusal(NamedTuple):
@@ -39,6 +41,10 @@ class Refusal(NamedTuple):
         return self.status in {400, 413, 422} and bool(_TOO_LONG.search(self.words))
 
 
+class UnreadableError(ValueError):
+    """What came is not what OpenAI's API answers; the message says what is missing, and quotes nothing."""
+
+
 class RefusedError(Exception):
     """A server answered with a refusal, which whoever asked may know how to avoid."""
 
@@ -52,13 +58,23 @@ def words_of(body: Any, text: str) -> str:
     said = body
     while isinstance(said, dict):
         said = next((said[name] for name in ("message", "detail", "error") if name in said), None)
+    if isinstance(said, list):
+        # FastAPI's: what is wrong with each field, beside the field's own value.
+        said = "; ".join(str(each["msg"]) for each in said if isinstance(each, dict) and "msg" in each) or None
     return said if isinstance(said, str) else text
+
+
+def without_secrets(base_url: str) -> str:
+    """Return an address without the name and password that it may hold."""
+    scheme, mark, rest = base_url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def explained(
     refusal: Refusal, *, base_url: str, model: str, offered: Sequence[str], hidden: Sequence[str] = ()
 ) -> StreamAlignerError:
-    """Return the error for a refusal; what the server said is left out if any of the `hidden` texts is in it."""
+    """Return the error for a refusal; what the server said is left out if it quotes any of the `hidden` texts."""
     status, words = refusal
     if status in {401, 403}:
         return ConfigurationError(
@@ -68,7 +84,7 @@ def explained(
     if status == 404 and model not in offered:
         there = f"It offers {_listed(offered)}." if offered else "See that `base_url` ends in /v1."
         return ConfigurationError(f"The server at {base_url} knows no model {model!r}. {there}")
-    said = "" if any(text and text in words for text in hidden) else f": {words[:_MOST_WORDS].strip()}"
+    said = "" if any(_quotes(words, text) for text in hidden) else f": {words[:_MOST_WORDS].strip()}"
     hint = f" It offers {_listed(offered)}, and {model!r} is not among them." if _is_missing(model, offered) else ""
     return AlignerError(
         f"The server at {base_url} answered {status}{said}{'' if said.endswith('.') else '.'}{hint} See its log, or "
@@ -78,17 +94,40 @@ def explained(
 
 def unreachable(fault: Exception, base_url: str) -> AlignerError:
     """Return the error for a server that cannot be reached."""
+    why = str(fault.__cause__ or fault).rstrip(".")
     return AlignerError(
-        f"The server at {base_url} cannot be reached: {fault.__cause__ or fault}. See that it runs and that the "
-        "address is right, or choose on_aligner_error='keep' to show drafts meanwhile."
+        f"The server at {base_url} cannot be reached: {why}. See that it runs and that the address is right, or choose "
+        "on_aligner_error='keep' to show drafts meanwhile."
     )
 
 
-def too_slow(base_url: str, seconds: float | None) -> AlignerError:
+def too_slow(base_url: str, seconds: float | None) -> AlignerTimeout:
     """Return the error for a server that did not answer in time."""
-    return AlignerError(
+    return AlignerTimeout(
         f"The server at {base_url} did not answer within timeout={seconds} seconds. Give it more, or the server less."
     )
+
+
+def unreadable(fault: Exception, base_url: str) -> AlignerError:
+    """Return the error for an answer that is none of OpenAI's API; nothing of it is quoted."""
+    why = str(fault) if isinstance(fault, UnreadableError) else f"no whole JSON ({type(fault).__name__})"
+    return AlignerError(
+        f"What answers at {base_url} does not speak OpenAI's API: its answer holds {why}. See that `base_url` is that "
+        "of a model server and ends in /v1, or choose on_aligner_error='keep' to show drafts meanwhile."
+    )
+
+
+def _quotes(words: str, text: str) -> bool:
+    """Say whether so many letters in a row are of the text, however it was escaped, cut or laid out."""
+    said, kept = _letters(words), _letters(text)
+    if len(kept) <= _QUOTED:
+        return bool(kept) and kept in said
+    return any(said[at : at + _QUOTED] in kept for at in range(len(said) - _QUOTED + 1))
+
+
+def _letters(text: str) -> str:
+    unescaped = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
+    return "".join(filter(str.isalnum, re.sub(r"\\[nrt]", " ", unescaped))).casefold()
 
 
 def _is_missing(model: str, offered: Sequence[str]) -> bool:

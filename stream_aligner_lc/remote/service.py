@@ -2,52 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from json import JSONDecodeError
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tenacity import AsyncRetrying
 
 from stream_aligner_lc.errors import ConfigurationError, StreamAlignerError
+from stream_aligner_lc.faults import is_transient
 from stream_aligner_lc.local.completions import StoppedError
+from stream_aligner_lc.remote.answers import Model, Said, chat_of, completion_of, models_of
 from stream_aligner_lc.remote.calls import Calls, Stop
-from stream_aligner_lc.remote.refusals import Refusal, RefusedError, explained, too_slow, unreachable, words_of
+from stream_aligner_lc.remote.refusals import (
+    Refusal,
+    RefusedError,
+    UnreadableError,
+    explained,
+    too_slow,
+    unreachable,
+    unreadable,
+    without_secrets,
+    words_of,
+)
+from stream_aligner_lc.retries import asks_too_long, retrying
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-    from openai.types import CompletionUsage
 
 T = TypeVar("T")
 _calls = Calls()
 
 
-class Said(NamedTuple):
-    """What a server answered."""
-
-    text: str
-    ids: list[int] | None
-    """The tokens of the answer, where the server returns them."""
-    is_finished: bool
-    """Whether it came to an end by itself."""
-    num_tokens: int
-    """Tokens read and written, as reported."""
-    num_cached: int
-    """Those of the prompt that the server had read before, where it says so."""
-
-
-class Model(NamedTuple):
-    """One entry of a server's list of models."""
-
-    name: str
-    max_tokens: int | None
-    """How many tokens it can attend to, where the server says so."""
-
-
 class Service:
     """One model of one server. Connections are pooled and opened when they are needed; importing openai waits, too.
 
-    Every method raises `StoppedError` once `stopped` is set, `RefusedError` if the server refuses, and `AlignerError`
-    if it does not answer.
+    A request takes at most `timeout` seconds from end to end, however slowly an answer trickles, and is made up to
+    `max_retries` times more. Every method raises `StoppedError` once `stopped` is set, `RefusedError` if the server
+    refuses, and `AlignerError` if it does not answer, or with something else.
     """
 
     def __init__(
@@ -60,15 +56,19 @@ class Service:
         max_retries: int,
         default_headers: Mapping[str, str],
     ) -> None:
-        self.base_url, self.model = base_url, model
-        self._options: dict[str, Any] = {
-            "api_key": api_key,
-            "timeout": timeout,
-            "max_retries": max_retries,
-            "default_headers": dict(default_headers),
-        }
+        self.model = model
+        self.address = without_secrets(base_url)
+        """What errors call it."""
+        self._base_url, self._timeout, self._max_retries = base_url, timeout, max_retries
+        self._options: dict[str, Any] = {"api_key": api_key, "default_headers": dict(default_headers)}
         self._client: AsyncOpenAI | None = None
+        self._process: int | None = None
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave connections and locks behind."""
+        more = {"timeout": self._timeout, "max_retries": self._max_retries}
+        return _service, (self._base_url, self.model, {**self._options, **more})
 
     def complete(
         self, prompt: str | Sequence[int], *, max_tokens: int, more: Mapping[str, Any], stopped: threading.Event
@@ -80,9 +80,7 @@ class Service:
             answer = await client.completions.create(
                 model=self.model, prompt=asked, max_tokens=max_tokens, temperature=0, extra_body=dict(more)
             )
-            choice = answer.choices[0]
-            ids = getattr(choice, "token_ids", None)
-            return Said(choice.text, ids, choice.finish_reason == "stop", *_counts(answer.usage))
+            return completion_of(answer)
 
         return self._done(request, stopped)
 
@@ -91,10 +89,7 @@ class Service:
         asked: Any = [dict(message) for message in messages]
 
         async def request(client: AsyncOpenAI) -> Said:
-            answer = await client.chat.completions.create(model=self.model, messages=asked, temperature=0)
-            choice = answer.choices[0]
-            text = choice.message.content or ""
-            return Said(text, None, choice.finish_reason == "stop", *_counts(answer.usage))
+            return chat_of(await client.chat.completions.create(model=self.model, messages=asked, temperature=0))
 
         return self._done(request, stopped)
 
@@ -102,11 +97,13 @@ class Service:
         """Return what the server offers; empty if it does not say."""
 
         async def request(client: AsyncOpenAI) -> list[Model]:
-            listed = await client.with_options(max_retries=0).models.list()
-            return [Model(model.id, getattr(model, "max_model_len", None)) for model in listed.data]
+            try:
+                return models_of(await client.models.list())
+            except (AttributeError, JSONDecodeError, UnicodeDecodeError):
+                return []  # the client reads a list page by page, of whatever came
 
         try:
-            return self._done(request, stopped)
+            return self._done(request, stopped, max_retries=0)
         except RefusedError as fault:
             if fault.refusal.status in {401, 403}:
                 raise
@@ -118,7 +115,7 @@ class Service:
         with suppress(RefusedError, StreamAlignerError, StoppedError):
             offered = self.models(stopped=stopped)
         names = [model.name for model in offered]
-        return explained(refusal, base_url=self.base_url, model=self.model, offered=names, hidden=hidden)
+        return explained(refusal, base_url=self.address, model=self.model, offered=names, hidden=hidden)
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
@@ -127,35 +124,55 @@ class Service:
         if client is not None:
             _calls.start(client.close()).result()
 
-    def _done(self, request: Callable[[AsyncOpenAI], Awaitable[T]], stopped: threading.Event) -> T:
+    def _done(
+        self,
+        request: Callable[[AsyncOpenAI], Awaitable[T]],
+        stopped: threading.Event,
+        *,
+        max_retries: int | None = None,
+    ) -> T:
         import openai  # noqa: PLC0415  # takes half a second
 
         client = self._opened()
+        attempts = 1 + (self._max_retries if max_retries is None else max_retries)
+
+        async def once() -> T:
+            # The client's own time-out starts again with every byte.
+            async with asyncio.timeout(self._timeout):
+                return await request(client)
 
         async def run() -> T:
-            return await request(client)
+            return await AsyncRetrying(**retrying(attempts, _is_worth_it, lambda: None))(once)
 
         try:
             return _waited_for(_calls.start(run()), stopped)
         except openai.APIStatusError as fault:
             refusal = Refusal(fault.status_code, words_of(fault.body, fault.response.text or fault.message))
             raise RefusedError(refusal) from fault
-        except openai.APITimeoutError as fault:
-            raise too_slow(self.base_url, self._options["timeout"]) from fault
+        except (openai.APITimeoutError, TimeoutError) as fault:
+            raise too_slow(self.address, self._timeout) from fault
         except openai.APIConnectionError as fault:
-            raise unreachable(fault, self.base_url) from fault
+            raise unreachable(fault, self.address) from fault
+        except (UnreadableError, JSONDecodeError, UnicodeDecodeError, openai.APIError) as fault:
+            raise unreadable(fault, self.address) from fault
 
     def _opened(self) -> AsyncOpenAI:
+        from openai import AsyncOpenAI  # noqa: PLC0415  # takes half a second
+
         with self._lock:
-            if self._client is None:
-                self._client = _client(self.base_url, self._options)
+            # A forked process must not write into the connections of the one it comes from.
+            if self._client is None or self._process != os.getpid():
+                options = {**self._options, "timeout": self._timeout, "max_retries": 0}
+                self._client, self._process = AsyncOpenAI(base_url=self._base_url, **options), os.getpid()
             return self._client
 
 
-def _client(base_url: str, options: Mapping[str, Any]) -> AsyncOpenAI:
-    from openai import AsyncOpenAI  # noqa: PLC0415  # takes half a second
+def _service(base_url: str, model: str, options: Mapping[str, Any]) -> Service:
+    return Service(base_url, model, **options)
 
-    return AsyncOpenAI(base_url=base_url, **options)
+
+def _is_worth_it(fault: BaseException) -> bool:
+    return is_transient(fault) and asks_too_long(fault) is None
 
 
 def check_installed() -> None:
@@ -170,10 +187,3 @@ def check_installed() -> None:
 
 def _waited_for(request: Future[T], stopped: threading.Event) -> T:
     return stopped.result_of(request) if isinstance(stopped, Stop) else request.result()
-
-
-def _counts(usage: CompletionUsage | None) -> tuple[int, int]:
-    if usage is None:
-        return 0, 0
-    cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
-    return usage.total_tokens, cached or 0
