@@ -71,6 +71,13 @@ class StreamAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         self._options = options
         self._kept = lru_cache(NUM_KEPT)(self._wrapped)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind the models that are kept wrapped."""
+        return {**vars(self), "_kept": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _kept=lru_cache(NUM_KEPT)(self._wrapped))
+
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ModelResponse[Any]:

@@ -1,6 +1,8 @@
 """Which model the middleware wraps, how often, and what it keeps of it."""
 
+import copy
 import gc
+import pickle
 import subprocess
 import sys
 import weakref
@@ -23,6 +25,18 @@ def test_a_model_is_wrapped_once_and_equal_models_are_not_confused():
     assert middleware.align(one) is middleware.align(one)
     assert middleware.align(one).llm is one
     assert middleware.align(other).llm is other
+
+
+@pytest.mark.parametrize(
+    "again", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))], ids=["deepcopy", "pickle"]
+)
+def test_a_copy_aligns_by_the_same_options_and_wraps_by_itself(again):
+    middleware, model = StreamAlignerMiddleware(BLUE, granularity="paragraph"), ScriptedChatModel(TEXT)
+    kept = middleware.align(model)
+    copied = again(middleware)
+    assert copied.align(model) is copied.align(model) is not kept
+    assert copied.align(model).granularity == "paragraph"
+    assert copied.align(model).invoke("?").text == ALIGNED
 
 
 def test_models_that_come_and_go_are_not_all_kept():
