@@ -29,8 +29,9 @@ def command(**options: Any) -> None:
     """Make correction data with a teacher.
 
     An upstream answers every prompt of PROMPTS (JSON lines, JSON, CSV or Parquet with the field question, prompt or
-    messages, or a data set's folder), a teacher corrects each of its sentences, and each sentence makes a row. What is
-    finished is kept in ROWS.jsonl.part: after any interruption the same command goes on from there.
+    messages, a data set's folder, or - for piped JSON lines), a teacher corrects each of its sentences, and each
+    sentence makes a row. What is finished is kept in ROWS.jsonl.part: after any interruption the same command goes on
+    from there.
     """
     from stream_aligner_lc.annotation.screen import progress_bar, table_of  # noqa: PLC0415
     from stream_aligner_lc.annotation.work import annotate  # noqa: PLC0415

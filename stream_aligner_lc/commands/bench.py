@@ -30,8 +30,8 @@ def command(prompts: tuple[str, ...], limit: int, *, as_json: bool, **options: A
     until the end, tokens a second, upstream calls, what was written in vain, and what the aligner takes for a sentence.
     Read ratios: both sides are of one run, and absolutes are this machine's.
 
-    PROMPTS are JSON lines, JSON, CSV or Parquet with the field question, prompt or messages; else the bundled upstream
-    is asked for sums, and others about everyday matters.
+    PROMPTS are JSON lines, JSON, CSV or Parquet with the field question, prompt or messages, - piped ones; else the
+    bundled upstream is asked for sums, and others about everyday matters.
     """
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import track  # noqa: PLC0415

@@ -58,7 +58,10 @@ def _asked(question: str | None) -> str | None:
     if question is None:
         if sys.stdin.isatty():
             return None
-        question = sys.stdin.read()
+        try:
+            question = sys.stdin.read()
+        except UnicodeDecodeError as fault:
+            raise click.UsageError("The question on the standard input is not UTF-8.") from fault
     if not question.strip():
         raise click.UsageError("There is nothing to ask: the question is empty.")
     return question.strip()

@@ -31,9 +31,10 @@ from stream_aligner_lc.commands.arguments import option, sectioned_command
 def command(inputs: tuple[str, ...], out: str, *, as_json: bool, **options: Any) -> None:
     """Make rows of public data sets.
 
-    Rows are question, prefix, last, correction, end and verdict; INPUT is a file (JSON lines, JSON, CSV, Parquet) or a
-    data set's folder. Objects with `last` are single sentences already, as in htlou/stream-aligner; objects with
-    `answer` are whole answers and their corrections, as in aligner/aligner-20K, and are aligned sentence by sentence.
+    Rows are question, prefix, last, correction, end and verdict; INPUT is a file (JSON lines, JSON, CSV, Parquet), a
+    data set's folder, or - for piped JSON lines. Objects with `last` are single sentences already, as in
+    htlou/stream-aligner; objects with `answer` are whole answers and their corrections, as in aligner/aligner-20K, and
+    are aligned sentence by sentence.
     """
     from functools import partial  # noqa: PLC0415
 
@@ -43,7 +44,7 @@ def command(inputs: tuple[str, ...], out: str, *, as_json: bool, **options: Any)
     from stream_aligner_lc.conversion import convert  # noqa: PLC0415
     from stream_aligner_lc.conversion.screen import skips, totals  # noqa: PLC0415
 
-    watch = partial(tqdm, desc="Converting", unit=" objects")
+    watch = partial(tqdm, desc="Converting", unit=" objects", disable=None)  # where nobody watches
     summary = convert(list(inputs), out, watch=watch, **options)
     if summary.skipped:
         Console(stderr=True, highlight=False).print(skips(summary), soft_wrap=True)

@@ -58,8 +58,9 @@ def command(judge: str | None, *, as_json: bool, quiet: bool, **options: Any) ->
     """Measure whether an aligner makes replies better, and what it costs.
 
     An upstream answers every prompt, bare and aligned. PROMPTS are JSON lines, JSON, CSV or Parquet with the field
-    question, prompt or messages, and reference for answers that can be compared; or a data set's folder. The replies
-    are compared: final answers with the reference, by a judge, by classifiers, by what was changed and by what it cost.
+    question, prompt or messages, and reference for answers that can be compared; a data set's folder; or - for piped
+    JSON lines. The replies are compared: final answers with the reference, by a judge, by classifiers, by what was
+    changed and by what it cost.
 
     All is kept in DIR: after any interruption the same command goes on from there, and other judges and criteria use
     the replies that are there.

@@ -25,9 +25,9 @@ def command(**options: Any) -> None:
     """Make preference pairs, to tune an upstream with.
 
     An upstream answers every prompt of PROMPTS (JSON lines, JSON, CSV or Parquet with the field question, prompt or
-    messages, or a data set's folder), aligned and bare, and the two replies make a pair: prompt, chosen, rejected, as
-    TRL's DPOTrainer and `stream-aligner train --template reply` take them. What is finished is kept in
-    PAIRS.jsonl.part: after any interruption the same command goes on from there.
+    messages, a data set's folder, or - for piped JSON lines), aligned and bare, and the two replies make a pair:
+    prompt, chosen, rejected, as TRL's DPOTrainer and `stream-aligner train --template reply` take them. What is
+    finished is kept in PAIRS.jsonl.part: after any interruption the same command goes on from there.
     """
     from stream_aligner_lc.preferences import export_preferences  # noqa: PLC0415
     from stream_aligner_lc.preferences.screen import progress_bar, table_of  # noqa: PLC0415

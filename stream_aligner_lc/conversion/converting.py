@@ -11,7 +11,7 @@ from pathlib import Path
 from stream_aligner_lc.conversion.formats import Converted, Converter, Format, Granularity
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.rows.reading import Entry, Fault, RowError, Source, entries
-from stream_aligner_lc.rows.writing import as_line, whole_file
+from stream_aligner_lc.rows.writing import as_line, check_replaceable, whole_file
 
 FIRST_FAULTS = 5
 """So many faults are kept to be shown; all are counted."""
@@ -98,6 +98,7 @@ def convert(
 def _check_out(out: Path, sources: Sequence[Source], *, overwrite: bool) -> None:
     if out.is_dir():
         raise ConfigurationError(f"{str(out)!r} is a folder. Name the file that the rows shall be written to.")
+    check_replaceable(out)
     if out.resolve() in {Path(source).expanduser().resolve() for source in sources}:
         raise ConfigurationError(f"{str(out)!r} is read, so the rows cannot take its place. Name another file.")
     if out.exists() and not overwrite:

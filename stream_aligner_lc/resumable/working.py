@@ -20,7 +20,7 @@ from stream_aligner_lc.resumable.outcomes import Summary
 from stream_aligner_lc.resumable.prompts import Prompt, prompts_of
 from stream_aligner_lc.resumable.running import MAX_FAILED_IN_A_ROW, Answer, run_all
 from stream_aligner_lc.rows.reading import Source, entries
-from stream_aligner_lc.rows.writing import as_line, whole_file
+from stream_aligner_lc.rows.writing import as_line, check_replaceable, whole_file
 
 S = TypeVar("S", bound=Summary)
 
@@ -123,6 +123,7 @@ def _checked_place(out: Path, sources: Sequence[Source]) -> Path:
         raise ConfigurationError(
             f"{str(out)!r} is a folder. Name the file to write, such as {str(out / 'rows.jsonl')!r}."
         )
+    check_replaceable(out)
     if out.resolve() in [Path(source).expanduser().resolve() for source in sources]:
         raise ConfigurationError(f"{str(out)!r} holds the prompts. Write the rows to another file.")
     return out

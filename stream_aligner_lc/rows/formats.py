@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,19 @@ def json_lines(path: Path, label: str) -> Iterator[Entry | Fault]:
     """Read one object a line; blank lines are passed over."""
     with path.open("rb") as file:
         _check_encoding(path, file.peek(2))
-        for number, line in enumerate(file, start=1):
-            raw = line.removeprefix(_BOM) if number == 1 else line
-            if raw.strip():
-                yield _line(raw, f"{label}, line {number}")
+        yield from _lines(file, label)
+
+
+def piped_lines(_path: Path, label: str) -> Iterator[Entry | Fault]:
+    """Read one object a line from the standard input."""
+    yield from _lines(sys.stdin.buffer, label)
+
+
+def _lines(file: Iterable[bytes], label: str) -> Iterator[Entry | Fault]:
+    for number, line in enumerate(file, start=1):
+        raw = line.removeprefix(_BOM) if number == 1 else line
+        if raw.strip():
+            yield _line(raw, f"{label}, line {number}")
 
 
 def json_items(path: Path, label: str) -> Iterator[Entry | Fault]:
@@ -78,7 +88,7 @@ def csv_lines(path: Path, label: str, *, delimiter: str = ",") -> Iterator[Entry
 
 def _line(raw: bytes, place: str) -> Entry | Fault:
     try:
-        return _entry(json.loads(raw.decode()), place)
+        return _entry(json.loads(raw.decode().rstrip()), place)
     except UnicodeDecodeError:
         return Fault(place, "", _NOT_UTF8)
     except (ValueError, RecursionError) as fault:

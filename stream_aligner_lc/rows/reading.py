@@ -10,12 +10,14 @@ from typing import NamedTuple
 
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.rows.entry import Entry, Fault, RowError, Seen, checked_text, text_of
-from stream_aligner_lc.rows.formats import csv_lines, json_items, json_lines
+from stream_aligner_lc.rows.formats import csv_lines, json_items, json_lines, piped_lines
 from stream_aligner_lc.rows.tables import dataset_rows, parquet_rows
 
 __all__ = ["Entry", "Fault", "RowError", "Seen", "Source", "checked_text", "entries", "text_of"]
 
 Source = str | os.PathLike[str]
+PIPED = "-"
+"""In place of a file's name: JSON lines on the standard input; a file of that name is `./-`."""
 _Reader = Callable[[Path, str], Iterator[Entry | Fault]]
 
 _READERS: dict[str, _Reader] = {
@@ -39,10 +41,11 @@ class _Found(NamedTuple):
 def entries(source: Source | Iterable[Source], *, on_fault: Callable[[Fault], object] | None = None) -> Iterator[Entry]:
     """Read the objects of one or several sources, in order.
 
-    A source is a file of JSON lines, JSON, CSV or Parquet, or a folder of the `datasets` library; `folder::split` names
-    one of its splits. JSON lines and CSV are read as they are asked for. A broken object is handed to `on_fault` and
-    passed over; without it `RowError` names the file, the line and the field. A source that is missing, of no known
-    kind, or without a single object is always a `ConfigurationError`, the first two of them at once.
+    A source is a file of JSON lines, JSON, CSV or Parquet, a folder of the `datasets` library, of which `folder::split`
+    names one split, or "-", JSON lines on the standard input. JSON lines and CSV are read as they are asked for. A
+    broken object is handed to `on_fault` and passed over; without it `RowError` names the file, the line and the field.
+    A source that is missing, of no known kind, or without a single object is always a `ConfigurationError`, the first
+    two of them at once.
     """
     sources = [source] if isinstance(source, str | os.PathLike) else list(source)
     if not sources:
@@ -53,11 +56,11 @@ def entries(source: Source | Iterable[Source], *, on_fault: Callable[[Fault], ob
 
 def _entries(sources: Sequence[_Found], on_fault: Callable[[Fault], object]) -> Iterator[Entry]:
     for path, label, read in sources:
-        num_good, num_faults = 0, 0
+        num_good, num_faults, first = 0, 0, ""
         try:
             for each in read(path, label):
                 if isinstance(each, Fault):
-                    num_faults += 1
+                    num_faults, first = num_faults + 1, first or str(each)
                     on_fault(each)
                     continue
                 num_good += 1
@@ -65,11 +68,13 @@ def _entries(sources: Sequence[_Found], on_fault: Callable[[Fault], object]) -> 
         except OSError as fault:
             raise ConfigurationError(f"{str(path)!r} cannot be read: {fault.strerror or fault}.") from fault
         if not num_good:
-            what = f"none of its {num_faults} objects is whole" if num_faults else "it is empty"
-            raise ConfigurationError(f"There is nothing to read in {str(path)!r}: {what}.")
+            what = f"none of its {num_faults} objects is whole. The first: {first}" if num_faults else "it is empty."
+            raise ConfigurationError(f"There is nothing to read in {str(path)!r}: {what}")
 
 
 def _found(source: Source, label: str) -> _Found:
+    if source == PIPED:
+        return _Found(Path(PIPED), "standard input", piped_lines)
     path, split = _with_split(source)
     if path.is_dir():
         return _Found(path, label, partial(_dataset, split=split))

@@ -41,8 +41,9 @@ def dataset_rows(folder: Path, label: str, split: str | None) -> Iterator[Entry]
         found = datasets.load_from_disk(folder) if is_saved else datasets.load_dataset(str(folder), streaming=True)
     except Exception as fault:
         # What is wrong with a folder shows in exceptions of many libraries.
+        said = str(fault).rstrip(".")
         raise ConfigurationError(
-            f"There is no data to read in the folder {str(folder)!r}: {fault} Give a folder of JSON lines, CSV or "
+            f"There is no data to read in the folder {str(folder)!r}: {said}. Give a folder of JSON lines, CSV or "
             "Parquet files, or one written by `save_to_disk`."
         ) from fault
     yield from _numbered(_split_of(found, folder, split), folder, label)

@@ -31,6 +31,7 @@ def whole_file(path: str | os.PathLike[str], *, kept: str = "") -> Iterator[Text
     `kept` besides.
     """
     path = Path(path)
+    check_replaceable(path)
     # Of this process, so that two that write the same file do not mix their lines.
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     with writing(path, kept=f"What had this name before still has it. {kept}".rstrip()):
@@ -45,6 +46,13 @@ def whole_file(path: str | os.PathLike[str], *, kept: str = "") -> Iterator[Text
                 part.unlink()
             raise
     sync_folder(path.parent)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise `WriteError` for what is there and can't be replaced by a file: a folder, a device, a pipe."""
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device or a pipe"
+        raise WriteError(f"{str(path)!r} is {kind}, and no file may take its place. Name a file to write.")
 
 
 @contextmanager

@@ -19,8 +19,9 @@ def environment(**more):
 def run(*arguments, input="", **more):
     """Run the program to its end."""
     return subprocess.run(
-        [*COMMAND, *arguments], input=input, capture_output=True, text=True, check=False, env=environment(**more)
-    )
+        [*COMMAND, *arguments], input=input, capture_output=True, text=True, errors="surrogateescape", check=False,
+        env=environment(**more),
+    )  # fmt: skip
 
 
 class AtTerminal:

@@ -64,6 +64,12 @@ def test_an_empty_question_is_asked_wrongly(chat, typed, capsys):
     assert "There is nothing to ask" in capsys.readouterr().err
 
 
+def test_a_piped_question_in_another_encoding_is_asked_wrongly():
+    done = run("chat", input="Gr\udcf6\udcdfe?", PYTHONIOENCODING="utf-8:strict")
+    assert done.returncode == 2
+    assert done.stderr.endswith("Error: The question on the standard input is not UTF-8.\n")
+
+
 def test_plain_and_json_exclude_each_other(chat, capsys):
     with pytest.raises(SystemExit) as ended:
         chat("What?", "--plain", "--json")

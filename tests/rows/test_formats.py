@@ -174,8 +174,14 @@ def test_a_file_without_objects_is_an_error(written, name, content):
         list(entries(written(name, content)))
 
 
+def test_a_line_that_ends_too_early_is_told_with_the_column_where_it_ends(written):
+    (_, (fault,)) = with_faults(written("a.jsonl", '{"q": 1}\n{"q": 2\n'))
+    assert "line 2: is no JSON" in str(fault)
+    assert "(column 8)" in str(fault)
+
+
 def test_a_file_of_nothing_but_faults_is_an_error_even_where_faults_are_passed_over(written):
-    with pytest.raises(ConfigurationError, match="none of its 2 objects"):
+    with pytest.raises(ConfigurationError, match=r"none of its 2 objects is whole\. The first: .*line 1: is no JSON"):
         with_faults(written("a.jsonl", "one\ntwo\n"))
 
 

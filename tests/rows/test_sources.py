@@ -1,6 +1,7 @@
 """Sources: several at once, folders of the `datasets` library, Parquet, and what is no source."""
 
 import importlib
+import io
 
 import pytest
 
@@ -32,6 +33,13 @@ def test_several_sources_are_read_in_order(tmp_path):
     (tmp_path / "a.csv").write_text("q\n2\n")
     read = list(entries([tmp_path / "b.jsonl", str(tmp_path / "a.csv")]))
     assert read == [Entry({"q": 1}, "b.jsonl, line 1"), Entry({"q": "2"}, "a.csv, line 2")]
+
+
+def test_a_dash_is_what_is_piped_in_as_json_lines(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"q": 1}\nx\n')))
+    faults = []
+    assert list(entries("-", on_fault=faults.append)) == [Entry({"q": 1}, "standard input, line 1")]
+    assert [fault.place for fault in faults] == ["standard input, line 2"]
 
 
 def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path):

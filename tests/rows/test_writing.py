@@ -33,6 +33,16 @@ def test_an_exception_leaves_what_was_there_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize(("make", "kind"), [(os.mkdir, "a folder"), (os.mkfifo, "a device or a pipe")])
+def test_what_is_no_file_is_not_replaced(make, kind, tmp_path):
+    make(tmp_path / "out")
+    before = (tmp_path / "out").lstat()
+    with pytest.raises(WriteError, match=f"is {kind}"), whole_file(tmp_path / "out") as file:
+        file.write("new")
+    assert (tmp_path / "out").lstat().st_mode == before.st_mode
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+
+
 def test_a_file_that_is_there_is_replaced(tmp_path):
     path = tmp_path / "out.jsonl"
     path.write_text("something longer")
