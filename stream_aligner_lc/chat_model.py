@@ -290,8 +290,14 @@ class StreamAlignedChat(BaseChatModel):
         return self._loop.recipe.counter.messages(messages, tools)
 
     def get_token_ids(self, text: str) -> list[int]:
-        """Tokenise as the upstream does."""
-        return chat_model_of(self.llm).get_token_ids(text)
+        """Tokenise as the upstream does; raises `ConfigurationError` if that would download something first."""
+        model = chat_model_of(self.llm)
+        if not counts_offline(model):
+            raise ConfigurationError(
+                f"{type(model).__name__} has no tokenizer on this machine, and none is downloaded. `get_num_tokens` "
+                "counts without; `custom_get_token_ids=` gives the model one."
+            )
+        return model.get_token_ids(text)
 
     @property
     def _llm_type(self) -> str:

@@ -13,7 +13,7 @@ from langchain_openai import ChatOpenAI
 from tiktoken import load, registry
 from tiktoken_ext import openai_public
 
-from stream_aligner_lc import AcceptAligner, PromptedAligner, StreamAlignedChat, counting
+from stream_aligner_lc import AcceptAligner, ConfigurationError, PromptedAligner, StreamAlignedChat, counting
 from stream_aligner_lc.corrections import Draft
 from stream_aligner_lc.counting import TokenCounter, is_at_hand
 from stream_aligner_lc.sums import pair
@@ -143,6 +143,14 @@ def test_get_num_tokens_downloads_nothing(make):
     model = StreamAlignedChat(make(), AcceptAligner())
     assert model.get_num_tokens("hello there.") == 3
     assert model.get_num_tokens_from_messages(MESSAGES) == count_tokens_approximately(MESSAGES)
+
+
+@pytest.mark.parametrize("make", [openai, lambda: FakeListChatModel(responses=["x"])], ids=["openai", "hub"])
+def test_get_token_ids_that_would_download_a_tokenizer_is_an_error_that_says_what_to_do(make):
+    with pytest.raises(ConfigurationError, match="custom_get_token_ids"):
+        StreamAlignedChat(make(), AcceptAligner()).get_token_ids("hello")
+    own = FakeListChatModel(responses=["x"], custom_get_token_ids=lambda text: [len(text)])
+    assert StreamAlignedChat(own, AcceptAligner()).get_token_ids("hello") == [5]
 
 
 def test_get_num_tokens_is_the_upstreams_where_it_has_what_it_needs(encoding):

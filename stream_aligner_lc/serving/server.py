@@ -43,6 +43,9 @@ class Server(uvicorn.Server):
         try:
             await super().startup(sockets)
         except SystemExit as end:
+            # uvicorn's way to give up, once it has logged why.
+            if not isinstance(end.__context__, OSError):
+                raise
             raise ConfigurationError(
                 f"Nothing can listen on {self.config.host}, port {self.config.port}: {end.__context__}. Choose another "
                 "--port (0 takes a free one), or another --host."
