@@ -93,6 +93,14 @@ class TransformersAligner(StoppableAligner):
         """Take a model and a tokenizer that are loaded already; `options` are those that do not say how to load it."""
         return cls(GivenModel(model, tokenizer), **options)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what is made of the loaded model."""
+        return {**super().__getstate__(), "_corrector": None, "_effort": Effort(), "_effort_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._effort_lock = threading.Lock()
+
     def load(self) -> TransformersAligner:
         """Load the model now, and return this object."""
         self._equip()

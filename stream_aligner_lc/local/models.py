@@ -82,6 +82,10 @@ class LocalModel:
         self._loaded: Loaded | None = None
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the weights behind: a copy shares them with whoever holds them, or loads them anew."""
+        return _again, (self.source, self.device, self.dtype, self.revision, self.chat_template)
+
     @property
     def is_loaded(self) -> bool:
         """Whether `load` has nothing left to do."""
@@ -121,6 +125,10 @@ def shared(
     return _shared.setdefault((made.identity, made.device), made)
 
 
+def _again(source: str, device: str, dtype: str, revision: str | None, chat_template: str | None) -> LocalModel:
+    return shared(source, device=device, dtype=dtype, revision=revision, chat_template=chat_template)
+
+
 def _loader() -> Callable[..., tuple[Any, Any]]:
     try:
         # torch and transformers take seconds to import, and not everyone has them.
@@ -151,6 +159,17 @@ class GivenModel(LocalModel):
         self._trained = None
         # Dropout would make greedy replies random.
         self._loaded = _equipped(model.eval(), tokenizer, chat_template)
+
+    def __copy__(self) -> GivenModel:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> GivenModel:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(
+            f"The model {self.name!r} was handed over loaded, so it cannot be pickled. Save it, and name its folder."
+        )
 
 
 def _equipped(model: Any, tokenizer: Any, chat_template: str | None) -> Loaded:
