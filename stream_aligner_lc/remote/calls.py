@@ -53,7 +53,8 @@ class Calls:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process: int | None = None
-        self._lock = threading.Lock()
+        # Whoever holds it may collect garbage, and what is collected may have a connection to close.
+        self._lock = threading.RLock()
 
     def start(self, call: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine there; cancelling what this returns cancels it."""

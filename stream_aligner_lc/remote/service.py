@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import finalize
 
 from tenacity import AsyncRetrying
 
@@ -63,6 +64,7 @@ class Service:
         self._options: dict[str, Any] = {"api_key": api_key, "default_headers": dict(default_headers)}
         self._client: AsyncOpenAI | None = None
         self._process: int | None = None
+        self._closing: finalize[..., Service] | None = None
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -120,9 +122,9 @@ class Service:
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
         with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            _calls.start(client.close()).result()
+            self._client, closing = None, self._closing
+        if closing is not None and (closed := closing()) is not None:
+            closed.result()
 
     def _done(
         self,
@@ -164,11 +166,18 @@ class Service:
             if self._client is None or self._process != os.getpid():
                 options = {**self._options, "timeout": self._timeout, "max_retries": 0}
                 self._client, self._process = AsyncOpenAI(base_url=self._base_url, **options), os.getpid()
+                # Nobody has to close an aligner that is let go.
+                self._closing = finalize(self, _closed, self._client, self._process)
+                self._closing.atexit = False
             return self._client
 
 
 def _service(base_url: str, model: str, options: Mapping[str, Any]) -> Service:
     return Service(base_url, model, **options)
+
+
+def _closed(client: AsyncOpenAI, process: int) -> Future[None] | None:
+    return _calls.start(client.close()) if process == os.getpid() else None
 
 
 def _is_worth_it(fault: BaseException) -> bool:

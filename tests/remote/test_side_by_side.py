@@ -2,10 +2,12 @@
 
 import asyncio
 import copy
+import gc
 import os
 import pickle
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -109,6 +111,21 @@ def test_a_hundred_drafts_at_once_and_one_event_loop_after_the_other_share_the_c
         answers = asyncio.run(ask()) + asyncio.run(ask())
     assert {answer.text for answer in answers} == {"It is good."}
     assert len(set(server.connections)) <= 100
+
+
+@pytest.mark.parametrize("leave", [lambda aligner: None, ServerAligner.close], ids=["let go", "closed"])
+def test_no_connection_is_left_of_an_aligner_that_nobody_uses_any_more(leave):
+    with Answering() as server:
+        aligner = prompted(server)
+        aligner.invoke(DRAFT)
+        client = aligner._service._client
+        leave(aligner)
+        del aligner
+        gc.collect()
+        end = time.monotonic() + SECONDS
+        while not client.is_closed():
+            assert time.monotonic() < end
+            time.sleep(0.01)
 
 
 def test_a_forked_process_opens_connections_of_its_own():
