@@ -116,7 +116,11 @@ def own_count(leaf: Leaf) -> Own | None:
     model = leaf.model
     if custom := getattr(model, "custom_get_token_ids", None):
         return Own("custom_get_token_ids", lambda text: len(custom(text)))
-    if _home_of_get_token_ids(model).startswith("stream_aligner_lc."):
+    home = _home_of_get_token_ids(model)
+    if home == "stream_aligner_lc.chat_model":
+        # An aligned model is no model of its own.
+        return own_count(next(leaves(model.llm)))  # type: ignore[attr-defined]
+    if home.startswith("stream_aligner_lc."):
         return Own(type(model).__name__, lambda text: len(model.get_token_ids(text)))  # type: ignore[attr-defined]
     name = _encoding_of(leaf)
     if name is None or not is_at_hand(name):

@@ -188,6 +188,17 @@ def test_an_aligner_with_a_tokenizer_counts_for_an_upstream_that_has_none():
     assert said["input"] == 3 + aligner.num_tokens("What is it?")
 
 
+@pytest.mark.parametrize(
+    "inner", [pair.upstream(), ScriptedChatModel("It is fine.")], ids=["with a tokenizer", "without"]
+)
+def test_an_aligned_upstream_is_counted_as_the_one_inside(inner):
+    aligned = StreamAlignedChat(inner, AcceptAligner())
+    counters = [TokenCounter(each) for each in (inner, aligned, StreamAlignedChat(aligned, AcceptAligner()))]
+    for counter in counters:
+        counter.load()
+    assert len({(counter.by, counter.text("Start with 18. Plus 25.")) for counter in counters}) == 1
+
+
 def test_a_provider_that_reports_nothing_and_sends_the_whole_reply_at_once_is_not_nearly_free():
     reply = TEXT * 40
     message = StreamAlignedChat(ScriptedChatModel(reply, chunking=10_000, usage=False), AcceptAligner()).invoke(
