@@ -6,18 +6,19 @@ import subprocess
 import sys
 import warnings
 from importlib import import_module
+from pathlib import Path
 
 import click
 import pytest
 
-from stream_aligner_lc import named
+from stream_aligner_lc import commands, named
 from stream_aligner_lc.cli import main, program
 from stream_aligner_lc.commands.pairs import CONTINUATIONS
 from stream_aligner_lc.continuation.providers import NAMED
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.evaluation.suites import SUITES
 from stream_aligner_lc.extras import extra_of, extras
-from tests.cli.running import COMMAND, ROOT, environment, run
+from tests.cli.running import COMMAND, environment, run
 
 NAMES = program.list_commands(click.Context(program))
 HEAVY = ("torch", "transformers", "langchain_openai", "openai", "langchain", "numpy", "rich", "langgraph")
@@ -33,7 +34,7 @@ def test_the_help_lists_every_command_in_a_screen(capsys):
 def test_every_module_of_a_command_is_in_the_table():
     made = {
         path.stem.replace("_", "-")
-        for path in (ROOT / "stream_aligner_lc" / "commands").glob("[a-z]*.py")
+        for path in Path(commands.__file__).parent.glob("[a-z]*.py")
         if hasattr(import_module(f"stream_aligner_lc.commands.{path.stem}"), "command")
     }
     assert made == set(NAMES)
