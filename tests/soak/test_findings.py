@@ -16,7 +16,7 @@ from stream_aligner_lc.pacing import Patience
 from stream_aligner_lc.upstream import Upstream
 from tests.leaks.probes import MARKS
 from tests.soak.running import no_waiting, run
-from tests.soak.scripts import LONG, SHORT, Fault, Leaving, Scenario, Sentence
+from tests.soak.scripts import LONG, Fault, Leaving, Scenario, Sentence
 
 MARK = MARKS[0]
 
@@ -210,7 +210,9 @@ def late(monkeypatch):
         args[0].cut_short("timeout")
 
     monkeypatch.setattr(nodes, "_judge", judge_and_end)
-    return found(options={"reply_timeout": SHORT})
+    # A limit that is really short could be over before the first verdict.
+    monkeypatch.setattr("tests.soak.running.SHORT", LONG)
+    return found(options={"reply_timeout": LONG})
 
 
 def test_a_reply_whose_time_is_over_is_a_beginning(monkeypatch):
