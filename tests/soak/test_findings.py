@@ -3,6 +3,7 @@
 A harness that finds nothing proves nothing unless it would have found something.
 """
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -19,6 +20,16 @@ from tests.soak.running import no_waiting, run
 from tests.soak.scripts import LONG, Fault, Leaving, Scenario, Sentence
 
 MARK = MARKS[0]
+
+
+@pytest.fixture(autouse=True)
+def no_scenario_outlives_its_test(monkeypatch):
+    """Wait for a scenario that was given up as hanging: its patches end with it, and would end the next test's."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "scenario":
+            thread.join(60)
+            assert not thread.is_alive()
 
 
 def said(text, after):
@@ -90,7 +101,7 @@ def test_a_stream_that_is_never_closed_remains(monkeypatch):
 def test_a_reply_that_does_not_end_is_a_hang(monkeypatch, colour):
     monkeypatch.setattr("tests.soak.running.PATIENCE", 0.5)
     sentences = (*SENTENCES[:1], Sentence("The second is slow.", " ", "slow", "The second is slow."))
-    monkeypatch.setattr("tests.soak.doubles._SLOW", 3)
+    monkeypatch.setattr("tests.soak.doubles._SLOW", 1)
     assert found(sentences=sentences, colour=colour) == {"hang"}
 
 
