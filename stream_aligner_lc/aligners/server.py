@@ -18,6 +18,7 @@ from stream_aligner_lc.local.correcting import Corrector
 from stream_aligner_lc.local.trained import Trained, trained_in_folder
 from stream_aligner_lc.local.verdicts import form_of
 from stream_aligner_lc.prompts import DEFAULT_POLICY, TEMPLATES, Template, template_named
+from stream_aligner_lc.remote.access import check_address, headers_of, key_of
 from stream_aligner_lc.remote.asking import Asker, PlainAsker, PromptedAsker
 from stream_aligner_lc.remote.calls import Stop
 from stream_aligner_lc.remote.engine import ServerEngine
@@ -25,9 +26,6 @@ from stream_aligner_lc.remote.refusals import RefusedError
 from stream_aligner_lc.remote.service import Service, check_installed
 from stream_aligner_lc.remote.tokenizers import Known, folder_of, load
 
-KEY_VARIABLE = "STREAM_ALIGNER_API_KEY"
-# The client wants one; a server without keys takes any.
-_NO_KEY = "EMPTY"
 _PROMPTED = "prompted"
 
 
@@ -53,7 +51,8 @@ class ServerAligner(StoppableAligner):
     object serves any number of replies, from any thread or event loop. Nothing is
     asked, and openai not imported, before the first draft or `load`. Raises `ConfigurationError` for options that do
     not fit, and with the first draft for a key, a model or a tokenizer that is not there; `AlignerError` for a server
-    that fails, `AlignerTimeout` for one that is too slow; no error shows the key, or a password in `base_url`.
+    that fails, `AlignerTimeout` for one that is too slow; no error shows the key or a header's value, even where the
+    server sends it back, or a password in `base_url`.
     """
 
     def __init__(
@@ -65,11 +64,11 @@ class ServerAligner(StoppableAligner):
         tokenizer: str | os.PathLike[str] | bool | None = None,
         max_growth: Any = 2.0,
         caution: Any = None,
-        policy: str | None = None,
-        attempts: int = 2,
+        policy: Any = None,
+        attempts: Any = 2,
         api_key: str | SecretStr | None = None,
         timeout: Any = 60.0,
-        max_retries: int = 2,
+        max_retries: Any = 2,
         default_headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
@@ -79,12 +78,14 @@ class ServerAligner(StoppableAligner):
             check_number("caution", caution, at_least=0)
         if timeout is not None:
             check_number("timeout", timeout, at_least=0)
-        _check_names(base_url, model)
+        _check_whole("attempts", attempts, at_least=1)
+        _check_whole("max_retries", max_retries, at_least=0)
+        check_address(base_url)
+        _check_model(model)
         self._is_prompted = template == _PROMPTED
         self._named = _template(template)
         self._source = _source(tokenizer, model, self._named, is_prompted=self._is_prompted)
-        if policy is not None and not self._is_prompted:
-            raise ConfigurationError(f"`policy` goes with template={_PROMPTED!r}, got template={template!r}.")
+        _check_policy(policy, template)
         self.base_url, self.model = base_url.rstrip("/"), model
         self.name = Path(model).name or model
         self.max_growth, self.policy, self.attempts = max_growth, policy or DEFAULT_POLICY, attempts
@@ -94,10 +95,10 @@ class ServerAligner(StoppableAligner):
         self._service = Service(
             self.base_url,
             model,
-            api_key=_key(api_key),
+            api_key=key_of(api_key),
             timeout=timeout,
             max_retries=max_retries,
-            default_headers=_headers(default_headers or {}),
+            default_headers=headers_of(default_headers),
         )
         self._asker: Asker | None = None
         self._known: Known | None = None
@@ -156,7 +157,8 @@ class ServerAligner(StoppableAligner):
             error = self._service.explained(fault.refusal, [draft.text, draft.prefix], stopped=self._stop())
             if isinstance(error, AlignerError):
                 error.released, error.draft = draft.prefix, draft.text
-            raise error from fault.__cause__
+            # A traceback shows the cause, too.
+            raise error from self._service.tellable(fault.__cause__)
 
     def _equip(self, stopped: threading.Event) -> Asker:
         if self._asker is None:
@@ -235,34 +237,20 @@ def _source(tokenizer: Any, model: str, template: Template | None, *, is_prompte
     return model if tokenizer is None else os.fspath(tokenizer)
 
 
-def _key(given: str | SecretStr | None) -> str:
-    plain = given.get_secret_value() if isinstance(given, SecretStr) else given
-    # Read from a file, it ends in a line break.
-    key = (plain or os.environ.get(KEY_VARIABLE) or _NO_KEY).strip()
-    if not _fits_a_header(key) or " " in key:
-        raise ConfigurationError(
-            f"`api_key` (or {KEY_VARIABLE}) holds a space, a line break or a letter that no header can carry, so it "
-            "cannot be a key. It is not shown here."
-        )
-    return key
-
-
-def _headers(given: Mapping[str, str]) -> Mapping[str, str]:
-    for name, value in given.items():
-        if not _fits_a_header(value):
-            raise ConfigurationError(
-                f"`default_headers` has a value for {name!r} that no header can carry: it must be a text in ASCII "
-                "without line breaks. It is not shown here."
-            )
-    return given
-
-
-def _fits_a_header(value: Any) -> bool:
-    return isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip()
-
-
-def _check_names(base_url: Any, model: Any) -> None:
-    if not isinstance(base_url, str) or not base_url.startswith(("http://", "https://")):
-        raise ConfigurationError(f"`base_url` must be an address such as 'http://127.0.0.1:8000/v1', got {base_url!r}.")
+def _check_model(model: Any) -> None:
     if not isinstance(model, str) or not model.strip():
         raise ConfigurationError(f"`model` must be the name that the server has for it, got {model!r}.")
+
+
+def _check_whole(name: str, value: Any, *, at_least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+        raise ConfigurationError(f"`{name}` must be a whole number of at least {at_least}, got {value!r}.")
+
+
+def _check_policy(policy: Any, template: str | None) -> None:
+    if policy is None:
+        return
+    if template != _PROMPTED:
+        raise ConfigurationError(f"`policy` goes with template={_PROMPTED!r}, got template={template!r}.")
+    if not isinstance(policy, str) or not policy.strip():
+        raise ConfigurationError(f"`policy` must say in words what a sentence must be, got {policy!r}.")

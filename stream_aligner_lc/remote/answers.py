@@ -79,4 +79,4 @@ def _ids(found: Any) -> list[int] | None:
 
 
 def _count(found: Any) -> int:
-    return found if isinstance(found, int) else 0
+    return found if isinstance(found, int) and found > 0 and found is not True else 0

@@ -64,13 +64,6 @@ def words_of(body: Any, text: str) -> str:
     return said if isinstance(said, str) else text
 
 
-def without_secrets(base_url: str) -> str:
-    """Return an address without the name and password that it may hold."""
-    scheme, mark, rest = base_url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
-
-
 def explained(
     refusal: Refusal, *, base_url: str, model: str, offered: Sequence[str], hidden: Sequence[str] = ()
 ) -> StreamAlignerError:
@@ -84,7 +77,7 @@ def explained(
     if status == 404 and model not in offered:
         there = f"It offers {_listed(offered)}." if offered else "See that `base_url` ends in /v1."
         return ConfigurationError(f"The server at {base_url} knows no model {model!r}. {there}")
-    said = "" if any(_quotes(words, text) for text in hidden) else f": {words[:_MOST_WORDS].strip()}"
+    said = "" if any(quotes(words, text) for text in hidden) else f": {words[:_MOST_WORDS].strip()}"
     hint = f" It offers {_listed(offered)}, and {model!r} is not among them." if _is_missing(model, offered) else ""
     return AlignerError(
         f"The server at {base_url} answered {status}{said}{'' if said.endswith('.') else '.'}{hint} See its log, or "
@@ -94,7 +87,9 @@ def explained(
 
 def unreachable(fault: Exception, base_url: str) -> AlignerError:
     """Return the error for a server that cannot be reached."""
-    why = str(fault.__cause__ or fault).rstrip(".")
+    cause = fault.__cause__ or fault
+    # A connection that is reset says nothing.
+    why = str(cause).rstrip(".") or type(cause).__name__
     return AlignerError(
         f"The server at {base_url} cannot be reached: {why}. See that it runs and that the address is right, or choose "
         "on_aligner_error='keep' to show drafts meanwhile."
@@ -117,7 +112,7 @@ def unreadable(fault: Exception, base_url: str) -> AlignerError:
     )
 
 
-def _quotes(words: str, text: str) -> bool:
+def quotes(words: str, text: str) -> bool:
     """Say whether so many letters in a row are of the text, however it was escaped, cut or laid out."""
     said, kept = _letters(words), _letters(text)
     if len(kept) <= _QUOTED:

@@ -17,6 +17,7 @@ from tenacity import AsyncRetrying
 from stream_aligner_lc.errors import ConfigurationError, StreamAlignerError
 from stream_aligner_lc.faults import is_transient
 from stream_aligner_lc.local.completions import StoppedError
+from stream_aligner_lc.remote.access import NO_KEY, without_secrets
 from stream_aligner_lc.remote.answers import Model, Said, chat_of, completion_of, models_of
 from stream_aligner_lc.remote.calls import Calls, Stop
 from stream_aligner_lc.remote.refusals import (
@@ -24,10 +25,10 @@ from stream_aligner_lc.remote.refusals import (
     RefusedError,
     UnreadableError,
     explained,
+    quotes,
     too_slow,
     unreachable,
     unreadable,
-    without_secrets,
     words_of,
 )
 from stream_aligner_lc.retries import asks_too_long, retrying
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _calls = Calls()
+_LIKE_A_KEY = 16
 
 
 class Service:
@@ -117,7 +119,18 @@ class Service:
         with suppress(RefusedError, StreamAlignerError, StoppedError):
             offered = self.models(stopped=stopped)
         names = [model.name for model in offered]
+        hidden = [*hidden, *self._secrets]
         return explained(refusal, base_url=self.address, model=self.model, offered=names, hidden=hidden)
+
+    def tellable(self, cause: BaseException | None) -> BaseException | None:
+        """Return the cause of an error, or None if its words, which are the server's, quote the key."""
+        return None if any(quotes(str(cause), secret) for secret in self._secrets) else cause
+
+    @property
+    def _secrets(self) -> list[str]:
+        key, headers = self._options["api_key"], self._options["default_headers"].values()
+        # Shorter values are versions, names and the like, which a server may well say.
+        return [*([] if key == NO_KEY else [key]), *(value for value in headers if len(value) >= _LIKE_A_KEY)]
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""

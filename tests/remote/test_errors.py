@@ -68,6 +68,18 @@ def test_a_model_whose_tokenizer_is_not_to_be_had(token_server):
         ({"tokenizer": 3}, "`tokenizer` must be a folder, a hub id or False, got 3"),
         ({"max_growth": 0.5}, "`max_growth` must be a number of at least 1"),
         ({"timeout": "soon"}, "`timeout` must be a number"),
+        ({"attempts": 0}, "`attempts` must be a whole number of at least 1, got 0"),
+        ({"max_retries": None}, "`max_retries` must be a whole number of at least 0, got None"),
+        ({"template": "prompted", "tokenizer": None, "policy": " "}, "`policy` must say in words"),
+        ({"api_key": 5}, "`api_key` .* is no text"),
+        ({"default_headers": "X-Key: 5"}, "`default_headers` must map the names of headers to their values, got str"),
+        ({"default_headers": {"X Key": "5"}}, "`default_headers` has the name 'X Key', which no header can have"),
+        ({"default_headers": {5: "5"}}, "`default_headers` has the name 5"),
+        ({"base_url": "http://127.0.0.1:99999/v1"}, "`base_url` must be an address such as"),
+        ({"base_url": "http://[::1/v1"}, "`base_url` must be an address such as"),
+        ({"base_url": "http://"}, "`base_url` must be an address such as"),
+        ({"base_url": "http://a host/v1"}, "without spaces"),
+        ({"base_url": "http://host/v1?key=pass"}, r"without .* a query .*, got 'http://host/v1'"),
     ],
 )
 def test_options_that_do_not_fit(options, said):

@@ -1,7 +1,10 @@
 """A server that answers with anything but what OpenAI's API says: an error that names it, and never a bug's."""
 
 import json
+import socket
+import struct
 import time
+import traceback
 from contextlib import suppress
 
 import pytest
@@ -59,8 +62,11 @@ def test_it_is_an_error_of_the_aligner_that_names_the_server(answer, way):
 
 
 @either_way
-@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 1}, {"total_tokens": "many"}, []])
-def test_a_count_that_is_missing_counts_nothing(usage, way):
+@pytest.mark.parametrize(
+    "usage",
+    [None, {}, {"prompt_tokens": 1}, {"total_tokens": "many"}, {"total_tokens": -5}, {"total_tokens": True}, []],
+)
+def test_a_count_that_is_none_counts_nothing(usage, way):
     answer = changed(choices=[{**COMPLETION["choices"][0], **CHAT["choices"][0], "token_ids": "none"}], usage=usage)
     with Answering(lambda _path, _number: answer) as server:
         reply = StreamAlignedChat(ScriptedChatModel("It is so."), aligner_of(server, way)).invoke("How?")
@@ -131,6 +137,46 @@ def test_what_a_server_says_is_left_out_where_it_quotes_the_draft(body):
         aligner_of(server).invoke(DRAFT)
     assert "answered 400" in str(caught.value)
     assert "badness" not in str(caught.value)
+
+
+SECRETS = {"api_key": "sk-9f8e7d6c5b4a3210", "default_headers": {"X-Gateway": "gw-0123456789abcdefgh"}}
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+@pytest.mark.parametrize("secret", [SECRETS["api_key"], SECRETS["default_headers"]["X-Gateway"]], ids=["key", "header"])
+def test_what_a_server_says_is_left_out_where_it_sends_a_secret_back_that_it_was_sent(secret, status):
+    body = {"error": {"message": f"Your headers were {secret}."}}
+    with Answering(lambda _path, _number: (status, body, {})) as server:
+        with pytest.raises((AlignerError, ConfigurationError)) as caught:
+            aligner_of(server, **SECRETS).invoke(DRAFT)
+        told = "".join(traceback.format_exception(caught.value))
+    assert "answered" in told
+    assert secret not in told
+
+
+def test_a_server_that_needs_no_key_may_say_the_word_that_stands_for_none():
+    refusal = (400, {"detail": "The queue is empty."}, {})
+    with Answering(lambda _path, _number: refusal) as server, pytest.raises(AlignerError, match="queue is empty"):
+        aligner_of(server).invoke(DRAFT)
+
+
+def reset(handler):
+    """Break the connection off without a word."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+
+
+@either_way
+def test_a_connection_that_is_reset_is_an_error_that_says_why(way):
+    with Answering(lambda _path, _number: reset) as server, pytest.raises(AlignerError, match=r"be reached: \w+"):
+        aligner_of(server, way).invoke(DRAFT)
+
+
+@pytest.mark.parametrize("address", ["http://me:pass@host:none/v1", "me:pass@host/v1", "http://me:pa ss@host/v1"])
+def test_a_password_in_an_address_that_is_none_is_not_shown(address):
+    with pytest.raises(ConfigurationError, match=r"got 'host") as caught:
+        ServerAligner(address, "m", template="prompted")
+    assert "pa" not in str(caught.value).partition("got")[2]
 
 
 def test_what_a_server_says_otherwise_is_said():
