@@ -93,6 +93,7 @@ def asked_of(body: bytes, takes: Callable[[str], bool]) -> Asked:
             param=refused,
             code="unsupported_parameter",
         )
+    _check_format(said)
     stream, options = _flag(said, "stream"), said.get("stream_options", {})
     if not isinstance(options, Mapping) or (options and not stream):
         raise bad_request(
@@ -195,6 +196,19 @@ def _flag(said: Mapping[str, Any], name: str) -> bool:
     if not isinstance(value, bool):
         raise bad_request(f"`{name}` must be true or false, got {_shown(value)}.", param=name)
     return value
+
+
+def _check_format(said: Mapping[str, Any]) -> None:
+    """Refuse a format that is none: a reply in a format passes unaligned, and an upstream may not mind."""
+    given = said.get("response_format", {"type": "text"})
+    kind = given.get("type") if isinstance(given, Mapping) else None
+    if kind in ("text", "json_object") or (kind == "json_schema" and isinstance(given.get("json_schema"), Mapping)):
+        return
+    raise bad_request(
+        '`response_format` must be {"type": "text"}, {"type": "json_object"} or {"type": "json_schema", "json_schema": '
+        f"{{...}}}}, got {_shown(given)}.",
+        param="response_format",
+    )
 
 
 def _stop(said: Mapping[str, Any]) -> list[str] | None:

@@ -75,7 +75,7 @@ class Completions:
 
     def _unforeseen(self, fault: Exception) -> Refusal:
         refusal, place = unforeseen(fault), traceback.extract_tb(fault.__traceback__)[-1]
-        self._metrics.count_fault(refusal.code)
+        self._metrics.count_fault(refusal.whose)
         _log.error("%d %s (%s at %s:%s)", refusal.status, refusal.code, chain_of(fault), place.filename, place.lineno)
         return refusal
 

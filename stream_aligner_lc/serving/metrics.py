@@ -12,7 +12,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-_OF_THE_SERVER = {"internal_error", "invalid_value", "not_loaded", "shutting_down", "too_many_replies"}
 _SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60)
 
 
@@ -72,9 +71,8 @@ class Metrics:
         """Count a request by its answer."""
         self._requests.labels(str(status)).inc()
 
-    def count_fault(self, code: str) -> None:
-        """Count what kept a reply from its end; `code` is that of the answer."""
-        whose = "server" if code in _OF_THE_SERVER else "aligner" if code.startswith("aligner") else "upstream"
+    def count_fault(self, whose: str) -> None:
+        """Count what kept a reply from its end: the server, the upstream or the aligner."""
         self._faults.labels(whose).inc()
 
     def time_first(self, seconds: float) -> None:
@@ -91,11 +89,16 @@ class Metrics:
             self._sentences.labels(verdict).inc(number)
         self._restarts.inc(totals["restarts"])
         for direction in ("input", "output"):
-            self._tokens.labels("upstream", direction).inc(totals["upstream_tokens"][direction])
-        self._tokens.labels("aligner", "output").inc(totals["aligner_tokens"])
+            self._tokens.labels("upstream", direction).inc(_counted(totals["upstream_tokens"][direction]))
+        self._tokens.labels("aligner", "output").inc(_counted(totals["aligner_tokens"]))
         self._aligning.inc(totals["aligner_seconds"])
         self._faults.labels("aligner").inc(totals["aligner_faults"])
 
     def page(self) -> bytes:
         """Return what Prometheus reads."""
         return generate_latest(self._registry)
+
+
+def _counted(tokens: int) -> int:
+    """Return what is added: a provider may report nonsense, and no counter goes down, nor a reply with it."""
+    return max(tokens, 0)

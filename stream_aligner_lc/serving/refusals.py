@@ -29,7 +29,8 @@ _A_NAME = re.compile(r"[a-z][a-z_.\[\]0-9]{0,47}")
 class Refusal(Exception):  # noqa: N818  # an answer of the server's
     """The request is answered with an error: `status`, and what OpenAI's clients read of it.
 
-    `retry_after` is in seconds; `released`, to be set, the text that had been released by then.
+    `retry_after` is in seconds; `whose` the fault is, "server", "upstream" or "aligner", is for the figures;
+    `released`, to be set, the text that had been released by then.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Refusal(Exception):  # noqa: N818  # an answer of the server's
         code: str,
         param: str | None = None,
         retry_after: float | None = None,
+        whose: str = "server",
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -47,6 +49,7 @@ class Refusal(Exception):  # noqa: N818  # an answer of the server's
         self.code = code
         self.param = param
         self.retry_after = retry_after
+        self.whose = whose
         self.released = ""
 
     @property
@@ -102,11 +105,14 @@ def of_fault(fault: Exception) -> Refusal:
         return bad_request(str(fault))
     if isinstance(fault, AlignerTimeout):
         said = "The aligner took longer than it may for a sentence, of which nothing was shown. Try again later."
-        return Refusal(504, said, code="aligner_timeout")
+        return Refusal(504, said, code="aligner_timeout", whose="aligner")
     if isinstance(fault, AlignerError):
         said = f"The aligner failed on a sentence, of which nothing was shown ({chain_of(fault)}). Try again later."
-        return Refusal(502, said, code="aligner_error")
-    return _of_upstream(fault)
+        return Refusal(502, said, code="aligner_error", whose="aligner")
+    refusal = _of_upstream(fault)
+    # Its code may be one of ours: it is the upstream's own word.
+    refusal.whose = "upstream"
+    return refusal
 
 
 def _of_upstream(fault: Exception) -> Refusal:

@@ -104,7 +104,7 @@ class Reply:
     async def _refuse(self, refusal: Refusal, kind: str, send: Send) -> int:
         """Send an error: as the answer, or as the last event of one that has begun."""
         refusal.released = "".join(self._said.text)
-        self._metrics.count_fault(refusal.code)
+        self._metrics.count_fault(refusal.whose)
         # The exception's class and no more: its words may quote anything.
         _log.warning("%s: %d %s (%s)", self._id, refusal.status, refusal.code, kind)
         if self._is_begun:

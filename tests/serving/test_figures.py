@@ -5,9 +5,10 @@ import threading
 import openai
 import pytest
 from fastapi import FastAPI
+from langchain_core.outputs import ChatGenerationChunk
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream_aligner_lc import AcceptAligner, StreamAlignedChat
+from stream_aligner_lc import AcceptAligner, Correction, StreamAlignedChat
 from stream_aligner_lc.serving import create_app
 from stream_aligner_lc.testing import ReplaceAligner, ScriptedAligner, ScriptedChatModel
 from tests.serving.conftest import ASK
@@ -40,6 +41,31 @@ def test_faults_count_by_whose_they_are_also_those_that_a_reply_outlived(serve):
     broken.http.post("/v1/chat/completions", json=ASK)
     broken.wait_for('stream_aligner_faults_total{whose="upstream"}', 1)
     broken.wait_for('stream_aligner_requests_total{status="502"}', 1)
+
+
+@pytest.mark.parametrize("code", ["invalid_value", "internal_error", "aligner_error"])
+def test_a_fault_of_the_upstream_is_the_upstreams_whatever_its_provider_calls_it(serve, code):
+    fault = ConnectionError("x")
+    fault.code = code
+    served = serve(ScriptedChatModel([fault]))
+    assert served.http.post("/v1/chat/completions", json=ASK).json()["error"]["code"] == code
+    served.wait_for('stream_aligner_faults_total{whose="upstream"}', 1)
+
+
+class Refunding(ScriptedChatModel):
+    """Report fewer tokens than none."""
+
+    def _last(self, call, reason):
+        generation = super()._last(call, reason)
+        usage = {"input_tokens": -5, "output_tokens": -3, "total_tokens": -8}
+        return ChatGenerationChunk(message=generation.message.model_copy(update={"usage_metadata": usage}))
+
+
+def test_a_reply_whose_tokens_are_reported_as_less_than_none_is_a_reply(serve):
+    served = serve(Refunding("One here. Two here."), lambda draft: Correction(draft.text, tokens=-4))
+    assert served.client().chat.completions.create(**ASK).choices[0].message.content == "One here. Two here."
+    served.wait_for('stream_aligner_requests_total{status="200"}', 1)
+    assert served.figures()['stream_aligner_tokens_total{direction="output",model="upstream"}'] == 0
 
 
 def test_no_figure_says_what_was_asked_or_answered(serve):
