@@ -133,7 +133,7 @@ class ThreadReader:
                         break
             self._put(self.intake.flush())
         except BaseException as fault:  # noqa: BLE001  # raised again where the loop takes it
-            self._items.put(fault)
+            self._items.put(_as_fault(fault))
 
     def _put(self, pieces: list[Piece]) -> None:
         if not pieces:
@@ -238,10 +238,10 @@ class TaskReader:
                     if self.intake.is_full:
                         break
             await self._put(self.intake.flush())
-        except asyncio.CancelledError:
-            raise
-        except BaseException as fault:  # noqa: BLE001  # raised again where the loop takes it
-            self._fault = fault
+        except BaseException as fault:  # raised again where the loop takes it
+            if self._is_closed and isinstance(fault, asyncio.CancelledError):
+                raise
+            self._fault = _as_fault(fault)
         finally:
             self._is_done = True
             self._ready.set()
@@ -257,3 +257,15 @@ class TaskReader:
             self._go_on.clear()
             await self._go_on.wait()
             self._clock.go_on()
+
+
+def _as_fault(fault: BaseException) -> BaseException:
+    """Return what the loop is to hear of: a cancellation that nobody here asked for is a call that broke off.
+
+    Some clients end so when their channel is closed. In the loop it would pass for a reader who leaves.
+    """
+    if not isinstance(fault, asyncio.CancelledError):
+        return fault
+    broken = ConnectionAbortedError("The upstream's client cancelled its own call.")
+    broken.__cause__ = fault
+    return broken

@@ -1,5 +1,6 @@
 """Every fault of a real server, seen by a real client: the reader's text has no gap and no repetition."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -7,7 +8,7 @@ import openai
 import pytest
 
 from stream_aligner_lc import AcceptAligner, StreamAlignedChat, UpstreamError
-from stream_aligner_lc.testing import ReplaceAligner
+from stream_aligner_lc.testing import ReplaceAligner, ScriptedChatModel
 from tests.limits.provider import Delta, ErrorEvent, Fault, FaultyProvider, Finish, Status
 
 BROKEN = ["One. ", "Two. ", "Thr"]
@@ -48,6 +49,17 @@ def test_a_stream_that_stalls_is_left_and_goes_on_from_the_released_text(collect
     with FaultyProvider([*BROKEN, Fault.STALL], REST) as provider:
         assert text_of(collect(aligned(provider, upstream_timeout=3), "Go on.")) == WHOLE
     assert provider.prompts[1][-1]["content"] == "One. Two."
+
+
+def test_a_client_that_cancels_its_own_call_has_broken_off(collect):
+    upstream = ScriptedChatModel([["One. Two. Thr", asyncio.CancelledError()], " Three. Four."])
+    assert text_of(collect(StreamAlignedChat(upstream, AcceptAligner()), "Go on.")) == WHOLE
+    assert upstream.prompts[1][-1].text == "One. Two."
+
+
+def test_a_client_that_cancels_its_first_call_is_an_error_that_says_so(collect):
+    with pytest.raises(ConnectionAbortedError, match="cancelled its own call"):
+        collect(StreamAlignedChat(ScriptedChatModel([asyncio.CancelledError()]), AcceptAligner()), "Go on.")
 
 
 def test_an_upstream_that_never_begins_is_asked_again_and_then_an_error(collect):
