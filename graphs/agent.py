@@ -17,12 +17,13 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.runnables import Runnable
 
-from stream_aligner_lc import ChatTransformers, Correction, Draft, StreamAlignerMiddleware
+from stream_aligner_lc import ChatTransformers, ConfigurationError, Correction, Draft, StreamAlignerMiddleware
 from stream_aligner_lc.state import Conversation
 from stream_aligner_lc.sums import pair
 from stream_aligner_lc.sums.problems import problems
 
 EXERCISES = [problem.question for problem in problems(50, seed=0)]
+NO_EXERCISE = "There is no exercise"
 EXERCISE = re.compile(r"(?i)\bexercise\D{0,9}(\d+)")
 
 
@@ -31,11 +32,14 @@ def exercise(number: int) -> str:
     """Look up an exercise by its number, which starts at 1."""
     if 1 <= number <= len(EXERCISES):
         return EXERCISES[number - 1]
-    return f"There is no exercise {number}, the last one is exercise {len(EXERCISES)}."
+    return f"{NO_EXERCISE} {number}, the last one is exercise {len(EXERCISES)}."
 
 
 class Pupil(ChatTransformers):
-    """The bundled upstream, which calls for an exercise where a person names one, and solves what it is told."""
+    """The bundled upstream, which calls for an exercise where a person names one, and solves what it is told.
+
+    Where there is no such exercise it says so, in the tool's words: it has learnt sums, and would babble.
+    """
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, Any]:
         """Take the tools; which of them is called when is a matter of the rule."""
@@ -49,18 +53,23 @@ class Pupil(ChatTransformers):
         *,
         stopped: threading.Event | None = None,
     ) -> Generator[ChatGenerationChunk]:
+        told, *said = asked(messages)
         named = EXERCISE.search(messages[-1].text) if messages[-1].type == "human" else None
         if "exercise" in kwargs.pop("tools", ()) and named:
             call = {"name": "exercise", "args": f'{{"number": {named[1]}}}', "id": f"call_{len(messages)}", "index": 0}
             message = AIMessageChunk("", tool_call_chunks=[{**call, "type": "tool_call_chunk"}])
             yield ChatGenerationChunk(message=message)
+        elif told.text.startswith(NO_EXERCISE):
+            yield ChatGenerationChunk(message=AIMessageChunk("" if said else told.text))
         else:
-            yield from super()._chunks(asked(messages), stop, kwargs, stopped=stopped)
+            yield from super()._chunks([told, *said], stop, kwargs, stopped=stopped)
 
 
 def asked(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """Return what the pair has learnt to answer: the last thing that it was told, and what was said since then."""
-    at = max(number for number, message in enumerate(messages) if message.type in ("human", "tool"))
+    at = max((number for number, message in enumerate(messages) if message.type in ("human", "tool")), default=None)
+    if at is None:
+        raise ConfigurationError("There is nothing to answer: the conversation holds no message of a person's.")
     return [HumanMessage(messages[at].text), *messages[at + 1 :]]
 
 

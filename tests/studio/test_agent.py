@@ -41,6 +41,13 @@ async def test_a_question_that_names_no_exercise_is_answered_by_the_pair_itself(
     assert answer_of(messages[1][1]) == problem.answer
 
 
+async def test_an_exercise_that_is_not_there_is_said_to_be_missing(client):
+    thread = await client.threads.create()
+    messages = await turn(client, thread, "agent", asking("Solve exercise 99."))
+    assert [kind for kind, _ in messages] == ["human", "ai", "tool", "ai"]
+    assert messages[3][1] == "There is no exercise 99, the last one is exercise 50."
+
+
 async def test_studio_finds_the_agent_and_a_form_with_messages(client):
     (assistant,) = await client.assistants.search(graph_id="agent")
     schemas = await client.assistants.get_schemas(assistant["assistant_id"])

@@ -72,3 +72,9 @@ def test_local_models_are_named_by_their_folders(monkeypatch):
     graph = load("model")
     assert isinstance(graph.recipe.llm, ChatTransformers)
     assert graph.recipe.aligner.identity == pair.aligner(device="auto").identity
+
+
+@pytest.mark.parametrize("messages", [[], [("system", "Be brief.")]], ids=["empty", "a system message alone"])
+def test_the_agent_is_asked_by_somebody_or_says_that_nobody_did(messages):
+    with pytest.raises(ConfigurationError, match="There is nothing to answer"):
+        load("agent").invoke({"messages": messages})
