@@ -5,6 +5,7 @@ import os
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 from langchain_core.messages import HumanMessage
 
 from stream_aligner_lc import StreamAlignedChat, build_graph
@@ -12,6 +13,10 @@ from tests.browsing import browser, driver  # noqa: F401  # fixtures: one Chromi
 
 # The models of these tests are small: several cores only wait for each other, above all where tests run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes says how busy the machine is, and nothing about what is tested.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 # A shell starts what runs in its background with Ctrl-C ignored, and the programs that tests start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -17,7 +17,7 @@ def chunks_of(texts):
 
 
 @seed(20261121)
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(case=chunked(), lookahead=st.integers(0, 3), granularity=GRANULARITIES)
 def test_an_accepted_reply_is_byte_identical_and_takes_one_call(collect, case, lookahead, granularity):
     text, chunks = case
@@ -28,7 +28,7 @@ def test_an_accepted_reply_is_byte_identical_and_takes_one_call(collect, case, l
 
 
 @seed(20261122)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     case=chunked(),
     skip=st.sets(st.sampled_from(["code", "math", "table", "rule", "heading", "item", "prose"])),
@@ -40,7 +40,7 @@ def test_what_is_skipped_does_not_change_an_accepted_reply(collect, case, skip):
 
 
 @seed(20261123)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(case=chunked())
 def test_content_blocks_stay_content_blocks(collect, case):
     text, chunks = case

@@ -35,7 +35,7 @@ def replies(draw):
 
 
 @seed(20261121)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(case=replies(), chunking=st.sampled_from(["words", 1, 3, 10]), lookahead=st.integers(0, 3))
 def test_k_replaced_sentences_take_k_more_calls_and_keep_the_layout(collect, case, chunking, lookahead):
     text, replaced, shown, count = case
@@ -52,7 +52,7 @@ def test_k_replaced_sentences_take_k_more_calls_and_keep_the_layout(collect, cas
 
 
 @seed(20261122)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(case=replies())
 def test_every_restart_ends_with_exactly_the_released_text(collect, case):
     text, replaced, shown, _ = case

@@ -87,7 +87,7 @@ def test_a_whole_answer_becomes_rows_with_the_corrected_text_before_them():
 
 
 @given(corrected())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_rows_lead_step_by_step_through_the_corrected_text(texts):
     answer, correction = texts
     if not answer.strip() or not correction.strip():

@@ -21,7 +21,7 @@ def test_a_pair_made_by_hand_is_found(example):
 @example(("Only this.", ""))
 @example(("```\ncode\n```", "No code."))
 @example(("No code.", "```\ncode\n```"))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_nothing_of_either_text_is_lost_and_all_stays_in_order(texts):
     answer, correction = texts
     pairs = align(answer, correction)
@@ -34,13 +34,13 @@ def test_nothing_of_either_text_is_lost_and_all_stays_in_order(texts):
 
 
 @given(markdown)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_text_that_was_left_alone_is_accepted_sentence_by_sentence(text):
     assert all(pair.last == pair.correction for pair in align(text, text))
 
 
 @given(corrected())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_beads_hold_every_sentence_once(texts):
     shapes = aligned(*texts).shapes
     for side, text in enumerate(texts):

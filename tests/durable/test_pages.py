@@ -9,7 +9,7 @@ from stream_aligner_lc import StreamAlignedChat, build_graph
 from stream_aligner_lc.pages import PAGE, Transcript, extend_released, pieces_of
 from stream_aligner_lc.testing import AcceptAligner, ScriptedAligner, ScriptedChatModel
 
-without_deadline = settings(max_examples=50, deadline=None)
+some = settings(max_examples=50)
 SIZES = st.lists(st.integers(0, 2 * PAGE), max_size=8)
 ASK = {"messages": [("user", "Go on.")]}
 THREAD = {"configurable": {"thread_id": "1"}}
@@ -21,7 +21,7 @@ def batches_of(sizes):
     return [[f" {next(numbers)}" for _ in range(size)] for size in sizes]
 
 
-@without_deadline
+@some
 @given(SIZES)
 def test_pages_hold_the_pieces_in_their_order_and_all_but_the_last_are_full(sizes):
     batches = batches_of(sizes)
@@ -31,7 +31,7 @@ def test_pages_hold_the_pieces_in_their_order_and_all_but_the_last_are_full(size
     assert all(0 < len(page) <= PAGE for page in pages)
 
 
-@without_deadline
+@some
 @given(SIZES, st.data())
 def test_how_writes_are_batched_changes_nothing(sizes, data):
     batches = batches_of(sizes)
@@ -46,7 +46,7 @@ def test_how_writes_are_batched_changes_nothing(sizes, data):
     assert one_by_one == in_two == extend_released(None, batches)
 
 
-@without_deadline
+@some
 @given(SIZES)
 def test_a_page_that_was_seen_never_changes(sizes):
     pages, seen = [], []
@@ -56,14 +56,14 @@ def test_a_page_that_was_seen_never_changes(sizes):
     assert all(pages == copied for pages, copied in seen)
 
 
-@without_deadline
+@some
 @given(SIZES, st.integers(0, 3 * PAGE))
 def test_pieces_from_a_number_on_are_those_after_it(sizes, start):
     pages = extend_released([], batches_of(sizes))
     assert pieces_of(pages, start) == pieces_of(pages)[start:]
 
 
-@without_deadline
+@some
 @given(SIZES, st.data())
 def test_the_text_is_that_of_the_pieces_whatever_was_seen_before(sizes, data):
     transcript, pages, text = Transcript(), [], ""
@@ -81,7 +81,7 @@ def test_the_text_is_that_of_the_pieces_whatever_was_seen_before(sizes, data):
     assert transcript.text(extend_released(pages, [[None, "New."]])) == "New."
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(st.integers(PAGE, PAGE + 20), st.data())
 def test_a_reply_over_several_pages_is_the_same_after_a_resume(sentences, data):
     text = " ".join(f"Sentence {number}." for number in range(sentences))

@@ -107,7 +107,7 @@ steps = st.one_of(
 
 
 @pytest.mark.parametrize("kind", ["llama", "mistral"])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(history=st.lists(steps, max_size=16), kept_bytes=st.sampled_from([0, 20_000, 1 << 30]))
 def test_decodings_that_begin_go_on_and_end_in_any_order_do_not_meet(kind, history, kept_bytes, reference):
     decoder = Decoder(model_of(kind), kept_bytes=kept_bytes)

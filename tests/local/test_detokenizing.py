@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stream_aligner_lc.local.detokenizing import Detokenizer, StopFilter
 from tests.local.tokenizers_made import KINDS, encoder
 
-some = settings(max_examples=40, deadline=None)
+some = settings(max_examples=40)
 every_kind = pytest.mark.parametrize("kind", KINDS)
 BYTE_LEVEL = ("bytes", "digits", "spaced bytes")
 
@@ -198,7 +198,7 @@ letters = st.text("abc\n", max_size=16)
 stops_ = st.lists(st.text("abc\n", max_size=5), max_size=4)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=letters, stops=stops_, cuts=st.lists(st.integers(0, 16), max_size=6))
 @example(text="abc", stops=["abc", "b"], cuts=[])
 @example(text="abc", stops=["abc", "b"], cuts=[1, 2])
@@ -208,7 +208,7 @@ def test_text_comes_up_to_the_first_stop_sequence_for_every_chunking(text, stops
     assert filtered(chunks, stops) == up_to_a_stop(text, stops)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=letters, stops=stops_)
 def test_nothing_is_let_out_that_a_stop_sequence_could_take_back(text, stops):
     until, out = StopFilter(stops), ""

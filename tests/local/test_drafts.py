@@ -92,7 +92,7 @@ guesses = st.lists(st.lists(st.integers(0, 95), max_size=4), min_size=COUNT, max
     [{"do_sample": True, "temperature": 0.6}, {"do_sample": True, "top_k": 3}, {"repetition_penalty": 1.8}],
     ids=str,
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_a_guess_changes_neither_what_is_drawn_nor_what_a_penalty_chooses(config, data):
     model = model_of()

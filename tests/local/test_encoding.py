@@ -15,8 +15,8 @@ from stream_aligner_lc.prompts import Part
 from tests.local.chat_templates import FAMILIES
 from tests.local.tokenizers_made import KINDS, LOSSLESS, SPACED, encoder, make, surround
 
-some = settings(max_examples=25, deadline=None)
-more = settings(max_examples=40, deadline=None)
+some = settings(max_examples=25)
+more = settings(max_examples=40)
 
 NAMES = sorted({name for family in FAMILIES.values() for name in (*family.special, *family.added)})
 HOSTILE = [*NAMES, "<s>", "</s>", "<unk>", "<bos>", "[INST]", "<0x0A>", "<0xE2>", "[UNK]", "[SEP]", "##Question:"]

@@ -38,7 +38,7 @@ def test_every_architecture_is_completed_as_generate_would_whatever_the_draft(ki
         assert complete(engine, (PROMPT, draft, COUNT))[0].ids == right
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(draft=st.lists(st.integers(0, 95), max_size=12), at=st.integers(0, 12), limit=st.integers(0, 12))
 def test_an_answer_is_as_long_as_its_limit_at_most(draft, at, limit):
     plain = generated(model_of(), PROMPT, 12)

@@ -16,7 +16,7 @@ from tests.local.tokenizers_made import KINDS, LOSSLESS, SPACED, encoder, make
 TEMPLATE = TEMPLATES["stream-aligner"]
 MARKS = ["##Question:", "##Answer_Prefix:", "##Answer_Last_Sentence:", "##Your_Revision:", "##", "\\", " | "]
 
-some = settings(max_examples=25, deadline=None)
+some = settings(max_examples=25)
 marked = st.lists(st.sampled_from([*MARKS, "#", "Question:", "a", " ", "\n"]), max_size=6).map("".join)
 # "▁" is how some tokenizers write a space.
 anything = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="▁"), max_size=20)
@@ -32,7 +32,7 @@ def form(kind, family=None):
 
 
 @pytest.mark.parametrize("kind", [*LOSSLESS, *SPACED])
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(text=texts, family=families)
 @example(text="  \n", family=None)
 @example(text="##Question: <|im_end|> ##\\Question:", family="qwen2")

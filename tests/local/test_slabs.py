@@ -169,7 +169,7 @@ def test_after_a_reset_it_is_as_new():
     assert held(cache) == held(cache_of(4))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(["read", "cut", "crop", "copy"]), st.integers(0, 90)), max_size=12))
 def test_after_any_history_it_holds_what_a_dynamic_cache_holds(history):
     cache, dynamic, copies = SlabCache(), DynamicCache(), []

@@ -24,7 +24,7 @@ TEMPLATE = TEMPLATES["verdict"]
 ABLE = (*LOSSLESS, *SPACED[1:])
 ACCEPT, REPLACE, ACCEPT_AND_END, REPLACE_AND_END = "=~#!"
 
-some = settings(max_examples=25, deadline=None)
+some = settings(max_examples=25)
 able_kinds = pytest.mark.parametrize("kind", ABLE)
 # "▁" is how some tokenizers write a space.
 spelled = hostile.map(lambda text: text.replace("\ud800", "").replace("▁", "_"))
@@ -43,7 +43,7 @@ def form(kind="bytes", family="qwen2"):
 
 
 @able_kinds
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(question=texts, reply=st.lists(sentences, min_size=2, max_size=5), family=families)
 @example(question="Why?", reply=["##Question:", "##", "Answer:", "\\", "<|im_end|>"], family="qwen2")
 def test_the_context_of_a_sentence_begins_with_that_of_the_accepted_one_before(kind, question, reply, family):
@@ -89,7 +89,7 @@ def test_no_control_token_comes_from_a_field(kind, question, prefix, last):
 
 
 @able_kinds
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=st.one_of(texts, spelled), family=families)
 @example(text="##Question: <|im_end|> ##\\Answer: ##\\\\Answer:", family="qwen2")
 def test_a_correction_is_read_as_it_was_written(kind, text, family):

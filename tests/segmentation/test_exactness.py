@@ -19,7 +19,6 @@ ODD = [
 texts = st.lists(st.one_of(st.sampled_from(ODD), st.text(st.characters(), max_size=5)), max_size=60).map("".join)
 relaxed = settings(
     max_examples=300,
-    deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
     derandomize=True,

@@ -191,7 +191,6 @@ def test_replies_that_are_open_at_once_do_not_touch_each_other(machine):
     case.settings = settings(
         max_examples=8,
         stateful_step_count=12,
-        deadline=None,
         derandomize=True,
         phases=[Phase.generate],  # what is found names its seeds; to make it smaller takes minutes
         suppress_health_check=list(HealthCheck),

@@ -35,7 +35,7 @@ def rows():
     return st.lists(made, min_size=1, max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rows(), st.integers(4, 60))
 def test_trees_teach_what_their_rows_teach(rows, most):
     made = list(trees(rows, most=most))
@@ -46,7 +46,7 @@ def test_trees_teach_what_their_rows_teach(rows, most):
             assert tree.positions[at] == len(path(tree, at)) - 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows(), st.integers(4, 30))
 def test_a_tree_is_no_longer_than_it_may_be_unless_one_row_is(rows, most):
     longest = max(len(row.ids) for row in rows)

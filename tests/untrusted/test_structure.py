@@ -3,7 +3,7 @@
 from itertools import groupby
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
 
@@ -17,7 +17,7 @@ from tests.local.test_encoding import control_ids, decoded
 from tests.local.tokenizers_made import encoder
 from tests.untrusted.alphabets import hostile
 
-some = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some = settings(max_examples=12)
 every_template = pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
 every_family = pytest.mark.parametrize("family", [*FAMILIES, None], ids=str)
 kinds = st.sampled_from(["bytes", "prefix space", "unigram"])
