@@ -10,6 +10,7 @@ from langchain_core.messages import HumanMessage
 
 from stream_aligner_lc import StreamAlignedChat, build_graph
 from tests.browsing import browser, driver  # noqa: F401  # fixtures: one Chromium for the tests of all pages
+from tests.late import only_the_second_is_late  # noqa: F401  # a fixture
 
 # The models of these tests are small: several cores only wait for each other, above all where tests run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,7 +1,7 @@
 """Everything that a user may pass as an aligner, in both colours."""
 
 import asyncio
-import time
+import threading
 
 import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
@@ -172,20 +172,22 @@ def test_a_failing_aligner_raises_by_default_and_shows_nothing_of_the_sentence(c
 
 
 def test_an_aligner_that_takes_too_long_is_cancelled(collect):
-    cancelled = []
+    cancelled, let_go = [], threading.Event()
 
     class Slow(Aligner):
         def invoke(self, input, config=None, **kwargs):
-            time.sleep(0.3)
+            let_go.wait(250)
             return input.text
 
         def cancel(self, draft):
             cancelled.append(draft.text)
+            let_go.set()
 
     chat = StreamAlignedChat(ScriptedChatModel("One. Two."), Slow(), aligner_timeout=0.05)
     with pytest.raises(AlignerTimeout, match=r"aligner_timeout=0\.05"):
         collect(chat, "Go on.")
     assert cancelled == ["One."]
+    let_go.clear()
     kept = StreamAlignedChat(ScriptedChatModel("One."), Slow(), aligner_timeout=0.05, on_aligner_error="keep")
     assert text_of(collect(kept, "Go on.")) == "One."
 

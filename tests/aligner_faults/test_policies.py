@@ -109,6 +109,7 @@ class NeverEnding(AcceptAligner):
 
 
 @pytest.mark.parametrize("policy", ["raise", "keep", "stop"])
+@pytest.mark.usefixtures("only_the_second_is_late")
 def test_an_aligner_that_never_ends_is_given_up_after_its_time(reply, policy):
     aligner = NeverEnding()
     # In async code the loop's executor waits for the thread when the loop is over.

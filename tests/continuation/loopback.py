@@ -31,7 +31,8 @@ class LoopbackProvider:
 
     `base_url` has no path: OpenAI clients want `base_url + "/v1"`, DeepSeek's `base_url + "/beta"`. With
     `refusal` set, every request is answered with status 400 and that message. `delay` is the pause before
-    each token in seconds; `written` counts the tokens that left: it stops when the reader has gone.
+    each token in seconds; `written` counts the tokens that left: it stops when the reader has gone, and
+    `left` is set.
     """
 
     def __init__(self, tokens: Tokens = ("",), *, refusal: str | None = None, delay: float = 0.0) -> None:
@@ -40,6 +41,7 @@ class LoopbackProvider:
         self.delay = delay
         self.requests: list[Recorded] = []
         self.written = 0
+        self.left = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
@@ -90,7 +92,7 @@ class LoopbackProvider:
                         self.wfile.write(piece)
                         self.wfile.flush()
                 except (BrokenPipeError, ConnectionResetError):
-                    pass  # the reader has seen enough
+                    provider.left.set()  # the reader has seen enough
 
             def _start(self, status: int, kind: str) -> None:
                 # HTTP/1.0: the body ends with the connection, so no thread waits for another request.

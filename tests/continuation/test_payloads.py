@@ -1,6 +1,5 @@
 """What the real integrations send when a reply is continued, recorded by a server on 127.0.0.1."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -257,12 +256,12 @@ def test_a_refusal_reaches_the_caller_as_the_integrations_error():
 
 
 def test_a_closed_stream_is_noticed_by_the_server():
-    with LoopbackProvider([" more"] * 200, delay=0.005) as provider:
+    with LoopbackProvider([" more"] * 20_000, delay=0.005) as provider:
         stream = openai(provider).stream("Why?")
         next(stream)
         stream.close()
-        time.sleep(0.1)
-        assert provider.written < 100
+        assert provider.left.wait(60)
+        assert provider.written < 20_000
 
 
 async def test_a_fallback_that_refuses_extra_body_never_gets_one(provider, collect):

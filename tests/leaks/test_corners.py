@@ -410,7 +410,8 @@ async def test_a_cancelled_reply_leaves_no_raw_text_behind():
     listener = AsyncListener()
     model = StreamAlignedChat(Babbler(delay=0.002), acorrect)
     task = asyncio.create_task(model.ainvoke(QUESTION, {"callbacks": [listener]}))
-    await asyncio.sleep(0.06)
+    while len(model.llm.calls) < 2:  # its first sentence was replaced and is released
+        await asyncio.sleep(0.001)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
