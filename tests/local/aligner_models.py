@@ -80,7 +80,9 @@ class Rambler:
 
     def rests(self):
         """Say that no more than the pass under way follows, within the time of many."""
-        time.sleep(0.05)
+        until = time.monotonic() + 60
+        while self.aligner._running and time.monotonic() < until:
+            time.sleep(0.005)
         count = self.watch.count
         time.sleep(0.15)
         return self.watch.count == count

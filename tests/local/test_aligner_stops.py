@@ -14,7 +14,7 @@ from tests.local.aligner_models import QUESTION, Rambler, Reviser, both_chats, d
 
 
 def test_cancel_stops_a_correction_in_another_thread_after_its_next_token():
-    rambler, asked = Rambler(max_growth=100), draft()
+    rambler, asked = Rambler(max_growth=100, delay=0.05), draft()
     faults = []
 
     def work():
@@ -31,10 +31,10 @@ def test_cancel_stops_a_correction_in_another_thread_after_its_next_token():
         time.sleep(0.005)
     rambler.aligner.cancel(draft("Another one."))
     assert all(thread.is_alive() for thread in threads)
-    count = rambler.watch.count
     rambler.aligner.cancel(asked)
+    count = rambler.watch.count
     for thread in threads:
-        thread.join(1)
+        thread.join(60)
     assert len(faults) == 2
     assert rambler.watch.count <= count + 3
 
@@ -75,9 +75,11 @@ def test_the_first_correction_in_time_may_be_the_last(chat):
 async def test_leaving_a_reply_stops_its_correction():
     rambler = Rambler(max_growth=100)
     stream = StreamAlignedChat(ScriptedChatModel("That is 8. Done."), rambler.aligner).astream(QUESTION)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.15):
-            await anext(stream)
+    first = asyncio.create_task(anext(stream))
+    while not rambler.watch.count:
+        await asyncio.sleep(0.005)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
     await stream.aclose()
-    assert rambler.watch.count > 0
     assert rambler.rests()
