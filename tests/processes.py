@@ -1,9 +1,11 @@
 """A server in a process and a folder of its own, on a free port: started, waited for, stopped, and heard if it dies."""
 
 import os
+import random
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -84,6 +86,9 @@ class Serving:
 
 
 def _free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    # Below those that the system gives away: until the server takes it, nobody gets it by chance.
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("None of a hundred ports from 20000 to 31999 is free.")

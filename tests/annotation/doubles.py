@@ -58,13 +58,35 @@ class Upstream(ScriptedChatModel):
 
 
 class Noting(Upstream):
-    """Note each question that is asked in the file ASKED, for whoever started the process."""
+    """Note each question that is asked in the file ASKED, for whoever started the process.
+
+    While the file HOLD is there, no more questions are answered than it says, and none where it is empty: so a process
+    cannot come to its end before the one that started it wants that.
+    """
+
+    _answered: int = PrivateAttr(default=0)
 
     def turn(self, messages, **kwargs):
         if messages[-1].type == "human":
             with Path(os.environ["ASKED"]).open("a") as file:
                 file.write(f"{messages[-1].text}\n")
         return super().turn(messages, **kwargs)
+
+    async def _astream(self, messages, *args, **kwargs):
+        if messages[-1].type == "human":
+            while (most := _most()) is not None and self._answered >= most:
+                await asyncio.sleep(0.01)
+            self._answered += 1
+        async with aclosing(super()._astream(messages, *args, **kwargs)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+
+def _most():
+    try:
+        return int(Path(os.environ["HOLD"]).read_text() or 0)
+    except FileNotFoundError:
+        return None
 
 
 class Editor(ScriptedChatModel):

@@ -29,7 +29,7 @@ from tests.local.small_models import save, small_llama
 
 ROOT = Path(__file__).parents[2]
 MANY = [f"Question {number}?" for number in range(24)]
-_SECONDS_TO_START = 60
+_SECONDS_TO_START = 250
 
 
 def interrupted(place, **options):
@@ -46,13 +46,14 @@ class Command:
         self.out = folder / "pairs.jsonl"
         self.journal = folder / "pairs.jsonl.part"
         self.asked = folder / "asked"
+        self.hold = folder / "hold"
         self.prompts = write_prompts(folder / "prompts.jsonl", MANY)
 
     def start(self, seconds=0.0):
         """Start it, and return the process."""
         names = ["--upstream", "slow", "--aligner", "provider:teacher", "--policy", "Nothing bad.", "--quiet"]
         names += ["--concurrency", "2"]
-        files = {"ASKED": str(self.asked), "SECONDS": str(seconds), "PYTHONPATH": str(ROOT)}
+        files = {"ASKED": str(self.asked), "HOLD": str(self.hold), "SECONDS": str(seconds), "PYTHONPATH": str(ROOT)}
         return subprocess.Popen(
             [sys.executable, "-m", "tests.preferences.worker", str(self.prompts), *names, "--out", str(self.out)],
             cwd=self.folder,
@@ -81,6 +82,8 @@ def test_a_process_that_is_killed_loses_nothing_that_was_finished_and_goes_on_to
     assert whole.start().wait(_SECONDS_TO_START) == 0
     assert b'"rejected"' in whole.out.read_bytes()
     rng, finished = random.Random(0), set()
+    # However late it is killed, it is not through by then.
+    command.hold.write_text("8")
     for _ in range(2):
         process = command.start(seconds=0.004)
         end = time.monotonic() + _SECONDS_TO_START
@@ -94,6 +97,7 @@ def test_a_process_that_is_killed_loses_nothing_that_was_finished_and_goes_on_to
         assert finished <= command.finished
         finished = command.finished
     assert not command.out.exists()
+    command.hold.unlink()
     assert command.start().wait(_SECONDS_TO_START) == 0
     assert command.take_asked() == {str(number) for number in range(len(MANY))} - finished
     assert command.out.read_bytes() == whole.out.read_bytes()

@@ -1,6 +1,6 @@
 """The command in a process of its own, with doubles in place of models.
 
-The upstream takes SECONDS for each of its chunks; each question that is asked is noted in the file ASKED.
+The upstream takes SECONDS for each of its chunks; for the files ASKED and HOLD see `Noting`.
 """
 
 import os

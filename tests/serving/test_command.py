@@ -107,6 +107,6 @@ def test_the_bundled_pair_is_served_without_a_key_of_a_provider():
             assert "The answer is" in told
             assert sum(reply.stream_aligner["sentences"].values()) >= 3
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
+            assert process.wait(120) == 0
         finally:
             process.kill()

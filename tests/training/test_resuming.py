@@ -51,7 +51,7 @@ def killed(given, request, tmp_path_factory):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     place = WorkingFolder(out).stage(stage)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 250
     while not any(int(each.name.rpartition("-")[2]) >= step for each in place.glob("checkpoint-*")):
         assert process.poll() is None, process.stderr.read().decode()
         assert time.monotonic() < until
