@@ -46,7 +46,7 @@ def example(*command):
         env={**os.environ, **nowhere, "PATH": path, "HF_HUB_OFFLINE": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

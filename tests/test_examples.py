@@ -21,7 +21,7 @@ def run(*arguments):
         env={**kept, **nowhere, "HF_HUB_OFFLINE": "1", "LANGSMITH_TRACING": "false"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -33,7 +33,7 @@ class Threaded:
             self.server.run(sockets=[self._listening])
 
 
-def wait_until(condition, seconds=30):
+def wait_until(condition, seconds=120):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen"

@@ -350,7 +350,7 @@ HUB = """
 def run(script, *arguments, **environment):
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), *arguments],
-        check=False, capture_output=True, text=True, timeout=120, env={**os.environ, **environment},
+        check=False, capture_output=True, text=True, timeout=600, env={**os.environ, **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -65,7 +65,7 @@ def test_a_local_model_that_is_not_there_ends_the_server():
         check=False,
         text=True,
         env={**os.environ, "HF_HUB_OFFLINE": "1"},
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 1
     assert "no-such-folder" in done.stderr.splitlines()[-1]

@@ -20,7 +20,7 @@ NEEDED = {"model": "m", "rows": ["r.jsonl"], "out": "o"}
 
 def fresh(script):
     return subprocess.run(
-        [sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=60,
+        [sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=600,
         env={**os.environ, "COLUMNS": "200"},
     )  # fmt: skip
 
@@ -160,7 +160,7 @@ def test_a_terminal_shows_bars_looks_and_the_table_and_nothing_else(base, tmp_pa
             sys.executable, "-m", "stream_aligner_lc", "train", rows, "--held-out", held_out, "--model", base, "--out",
             tmp_path / "out", "--epochs", "4", "--figures-rows", "4", "--evaluate-every", "2",
         ],
-        check=False, capture_output=True, text=True, timeout=120,
+        check=False, capture_output=True, text=True, timeout=600,
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
