@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Annotated, Any, Literal
 
@@ -15,11 +15,14 @@ from stream_aligner_lc.chat_model import StreamAlignedChat
 from stream_aligner_lc.leaving import until_left
 from stream_aligner_lc.playground.examples import is_bundled, questions_for
 from stream_aligner_lc.playground.lines import Attend, Lines
-from stream_aligner_lc.playground.watching import watched
+from stream_aligner_lc.playground.watching import Observer, watched
 from stream_aligner_lc.showing import pages
 
 FILES = ("/", "/playground/page.css", "/playground/page.js", "/playground/icon.svg")
 """Where the page is, and what it loads: nothing in them is secret."""
+
+REPLY = "/playground/reply"
+"""Where the page asks."""
 
 _PACKAGE = "stream_aligner_lc.playground"
 _POLICY = (
@@ -58,13 +61,15 @@ def router(
     examples: Sequence[str] | None = None,
     dependencies: Sequence[Dependency] = (),
     attend: Attend = until_left,
+    observer: Callable[[], Observer] | None = None,
 ) -> APIRouter:
     """Return the routes of the playground: the page at `/`, and what it needs below `/playground`.
 
     It shows drafts, which nothing else does: include it only where somebody asked for it. `dependencies` guard the
     address that answers, for example with a check of an API key; where one of them answers 401, the page asks for a
     key and sends it as `Authorization: Bearer`. `attend` does the work of an answer for as long as its reader is there,
-    as `until_left`, and may refuse to begin: a server that counts its replies passes its own. `examples` are questions
+    as `until_left`, and may refuse to begin: a server that counts its replies passes its own. `observer` makes
+    who is told of a reply, one for each. `examples` are questions
     to offer, by default ones that suit `llm`.
     """
     files = (
@@ -77,11 +82,13 @@ def router(
     for path, (kind, content) in zip(FILES, files, strict=True):
         routes.add_api_route(path, _file(content, kind), methods=["GET", "HEAD"])
 
-    @routes.post("/playground/reply", dependencies=[Depends(from_this_page), *dependencies])
+    @routes.post(REPLY, dependencies=[Depends(from_this_page), *dependencies])
     async def reply(asked: Asked) -> Response:
         if asked.messages[-1].role != "user":
             raise HTTPException(422, "The last message must be the user's: that is what is answered.")
-        return Lines(watched(llm, [_message(turn) for turn in asked.messages]), attend=attend, headers=_HEADERS)
+        messages = [_message(turn) for turn in asked.messages]
+        events = watched(llm, messages, observer=None if observer is None else observer())
+        return Lines(events, attend=attend, headers=_HEADERS)
 
     return routes
 

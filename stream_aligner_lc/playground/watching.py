@@ -10,11 +10,11 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from langchain_core.callbacks import AsyncCallbackHandler
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, GenerationChunk, LLMResult
 
 from stream_aligner_lc.chat_model import StreamAlignedChat
@@ -28,29 +28,69 @@ logger = logging.getLogger(__name__)
 Tell = Callable[[Event], None]
 
 
-async def watched(llm: StreamAlignedChat, messages: Sequence[BaseMessage]) -> AsyncGenerator[Event]:
-    """Yield the events of one reply; close it to cancel the run, which closes the upstream.
+class Observer(Protocol):
+    """Is told of one reply: what is said, then how it ended, in one of three ways."""
+
+    def said(self, chunk: AIMessageChunk) -> None:
+        """Take what was released."""
+
+    def ended(self) -> None:
+        """Take note that it is whole, and was read."""
+
+    def failed(self, fault: Exception) -> None:
+        """Take note of what broke it off."""
+
+    def left(self) -> None:
+        """Take note that it was closed before its end."""
+
+
+class Nobody:
+    """An observer who takes no note."""
+
+    def said(self, chunk: AIMessageChunk) -> None: ...
+    def ended(self) -> None: ...
+    def failed(self, fault: Exception) -> None: ...
+    def left(self) -> None: ...
+
+
+async def watched(
+    llm: StreamAlignedChat, messages: Sequence[BaseMessage], *, observer: Observer | None = None
+) -> AsyncGenerator[Event]:
+    """Yield the events of one reply; close it to cancel the run, which closes the upstream. `observer` is told of it.
 
     An error is the last event. It never raises one.
     """
     waiting: asyncio.Queue[Event | None] = asyncio.Queue()
-    run = asyncio.create_task(_run(llm, messages, waiting.put_nowait), name="playground")
+    observer = observer or Nobody()
+    run = asyncio.create_task(_run(llm, messages, waiting.put_nowait, observer), name="playground")
     run.add_done_callback(lambda _: waiting.put_nowait(None))
+    is_read = False
     try:
         while (event := await waiting.get()) is not None:
             yield event
+        is_read = True
     finally:
         run.cancel()
         await asyncio.wait([run])
+        if not is_read or run.cancelled():
+            observer.left()
+        elif fault := run.result():
+            observer.failed(fault)
+        else:
+            observer.ended()
 
 
-async def _run(llm: StreamAlignedChat, messages: Sequence[BaseMessage], tell: Tell) -> None:
+async def _run(
+    llm: StreamAlignedChat, messages: Sequence[BaseMessage], tell: Tell, observer: Observer
+) -> Exception | None:
+    """Tell of a whole reply; return what broke it off."""
     began = time.perf_counter()
     metadata: Mapping[str, Any] = {}
     text, first = "", None
     try:
         async with aclosing(_observed(llm, began, tell).astream(list(messages))) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
+                observer.said(chunk)
                 if chunk.text:
                     first = first if first is not None else time.perf_counter() - began
                     text += chunk.text
@@ -60,8 +100,9 @@ async def _run(llm: StreamAlignedChat, messages: Sequence[BaseMessage], tell: Te
         # An exception's words may quote anything.
         logger.warning("A reply of the playground broke off: %s", chain_of(fault))
         tell(events.failed(fault))
-        return
+        return fault
     tell(events.ended(metadata, first=first, text=text, took=time.perf_counter() - began))
+    return None
 
 
 def _observed(llm: StreamAlignedChat, began: float, tell: Tell) -> StreamAlignedChat:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,13 +11,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive
 
 from stream_aligner_lc.chat_model import StreamAlignedChat
 from stream_aligner_lc.errors import ConfigurationError
 from stream_aligner_lc.limits import max_body
 from stream_aligner_lc.playground import FILES, router
+from stream_aligner_lc.playground.lines import Attend
 from stream_aligner_lc.serving import metrics as figures
 from stream_aligner_lc.serving.completions import Completions
+from stream_aligner_lc.serving.counted import Watcher
 from stream_aligner_lc.serving.front import COMPLETIONS, front
 from stream_aligner_lc.serving.gate import Gate
 from stream_aligner_lc.serving.readiness import Readiness
@@ -102,12 +105,23 @@ def create_app(
         return Response(measured.page(), media_type=figures.CONTENT_TYPE)
 
     if playground:
-        app.include_router(router(llm, attend=gate.attend))
+        app.include_router(router(llm, attend=_counting(gate, measured), observer=lambda: Watcher(measured, gate)))
 
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _unknown)
     app.add_exception_handler(Exception, _failed)
     return app
+
+
+def _counting(gate: Gate, metrics: figures.Metrics) -> Attend:
+    async def attend(work: Coroutine[Any, Any, None], receive: Receive) -> None:
+        # What is let in is counted by who watches it.
+        if refusal := gate.refusal():
+            metrics.count_fault(refusal.code)
+            metrics.count_answer(refusal.status)
+        await gate.attend(work, receive)
+
+    return attend
 
 
 def _check(llm: Any, key: str | None, max_replies: int) -> None:

@@ -16,11 +16,12 @@ from stream_aligner_lc.chat_model import StreamAlignedChat
 from stream_aligner_lc.continuation.leaves import leaves
 from stream_aligner_lc.faults import chain_of
 from stream_aligner_lc.serving.asked import Asked, asked_of, taken_by
+from stream_aligner_lc.serving.counted import CLIENT_LEFT
 from stream_aligner_lc.serving.gate import Gate
 from stream_aligner_lc.serving.metrics import Metrics
 from stream_aligner_lc.serving.readiness import Readiness
 from stream_aligner_lc.serving.refusals import Refusal, bad_request, unforeseen
-from stream_aligner_lc.serving.replies import CLIENT_LEFT, Reply
+from stream_aligner_lc.serving.replies import Reply
 
 _log = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from stream_aligner_lc.limits import BodyLimit
+from stream_aligner_lc.playground import REPLY
 from stream_aligner_lc.serving.door import Door
 from stream_aligner_lc.serving.metrics import Metrics
 from stream_aligner_lc.serving.refusals import Refusal
@@ -31,7 +32,7 @@ def front(
     """Return what is in front of the endpoints, the outermost first: a body is read once its sender was let in."""
 
     def count(path: str, status: int) -> None:
-        if path == COMPLETIONS:
+        if path in (COMPLETIONS, REPLY):
             metrics.count_answer(status)
 
     def unread(status: int, said: str) -> dict[str, Any]:

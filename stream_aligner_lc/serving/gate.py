@@ -22,7 +22,7 @@ class Gate:
         self.limit = limit
         self.is_closing = False
         self._running: set[asyncio.Task[Any]] = set()
-        self._is_broken_off = False
+        self.is_broken_off = False
         self._left = asyncio.Event()
 
     @property
@@ -32,7 +32,7 @@ class Gate:
 
     async def attend(self, work: Coroutine[Any, Any, None], receive: Receive, *, beat: Beat | None = None) -> None:
         """Do the work as `until_left` does; raises `Refusal`, too, if it may not begin or not end."""
-        if refusal := self._refusal():
+        if refusal := self.refusal():
             work.close()
             raise refusal
         task = asyncio.create_task(work)
@@ -41,7 +41,7 @@ class Gate:
             await until_left(task, receive, beat=beat)
         except asyncio.CancelledError:
             waiting = asyncio.current_task()
-            if not self._is_broken_off or (waiting is not None and waiting.cancelling()):
+            if not self.is_broken_off or (waiting is not None and waiting.cancelling()):
                 raise
             raise _shutting_down("The server is shut down, and this reply had no more time.") from None
         finally:
@@ -52,7 +52,7 @@ class Gate:
         """Let nobody in any more, give those that run so many seconds, and break off the rest."""
         self.is_closing = True
         await self._empty(seconds)
-        self._is_broken_off = True
+        self.is_broken_off = True
         for task in self._running:
             task.cancel()
         await self._empty(_MOMENT)
@@ -66,7 +66,8 @@ class Gate:
         except TimeoutError:
             return
 
-    def _refusal(self) -> Refusal | None:
+    def refusal(self) -> Refusal | None:
+        """Return why nobody is let in now, or None."""
         if self.is_closing:
             return _shutting_down("The server is being shut down.")
         if self.running < self.limit:

@@ -22,8 +22,8 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
             "stream_aligner_requests",
-            "Requests for a reply, by the status of the answer; 499: the client left. A fault in the middle of a "
-            "stream counts under the status that it would have had.",
+            "Requests for a reply, of clients and of the playground's page, by the status of the answer; 499: the "
+            "client left. A fault in the middle of a stream counts under the status that it would have had.",
             ["status"],
             registry=registry,
         )

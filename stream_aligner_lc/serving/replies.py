@@ -16,16 +16,14 @@ from starlette.types import Message, Receive, Send
 
 from stream_aligner_lc.leaving import ReaderLeft
 from stream_aligner_lc.serving.asked import Asked
+from stream_aligner_lc.serving.counted import CLIENT_LEFT, Counted
 from stream_aligner_lc.serving.gate import Gate
 from stream_aligner_lc.serving.metrics import Metrics
 from stream_aligner_lc.serving.refusals import Refusal, of_fault
 from stream_aligner_lc.serving.request_ids import REQUEST_ID
-from stream_aligner_lc.serving.said import Delta, Frames, Said, completion, error_event
+from stream_aligner_lc.serving.said import Delta, Frames, completion, error_event
 
 _log = logging.getLogger(__name__)
-
-CLIENT_LEFT = 499
-"""The status under which a request counts whose client left, as in the logs of nginx."""
 
 _EVENTS = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -50,11 +48,11 @@ class Reply:
         self._ready = ready
         self._asked = asked
         self._metrics = metrics
-        self._said = Said()
+        self._counted = Counted(metrics)
+        self._said = self._counted.so_far
         self._id = f"chatcmpl-{uuid4().hex}"
         self._created = int(time.time())
         self._frames = Frames(self._id, self._created, asked.model)
-        self._since = time.perf_counter()
         self._writing = asyncio.Lock()
         self._is_begun = self._is_over = False
 
@@ -89,17 +87,12 @@ class Reply:
         await self._answer(send, 200, completion(self._id, self._created, self._asked.model, self._said))
 
     async def _deltas(self) -> AsyncGenerator[str | Delta]:
-        said, is_timed = self._said, False
         await self._ready()
         async with aclosing(self._chunks) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
-                delta = said.delta(chunk)
-                if not is_timed and said.text:
-                    is_timed = True
-                    self._metrics.time_first(time.perf_counter() - self._since)
-                if delta is not None:
+                if (delta := self._counted.take(chunk)) is not None:
                     yield delta
-        self._metrics.count_reply(said.totals, said.finish_reason, time.perf_counter() - self._since)
+        self._counted.end()
 
     async def _refuse(self, refusal: Refusal, kind: str, send: Send) -> int:
         """Send an error: as the answer, or as the last event of one that has begun."""

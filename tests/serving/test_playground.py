@@ -3,7 +3,9 @@
 import json
 import threading
 
-from stream_aligner_lc.testing import AcceptAligner, ScriptedChatModel
+import pytest
+
+from stream_aligner_lc.testing import AcceptAligner, ReplaceAligner, ScriptedAligner, ScriptedChatModel
 from tests.threaded import wait_until
 
 ASK = {"messages": [{"role": "user", "content": "How are things?"}]}
@@ -63,3 +65,58 @@ def test_a_page_of_another_origin_cannot_ask_even_where_it_may_ask_the_interface
     answer = served.http.post("/playground/reply", json=ASK, headers={"origin": "https://other.example"})
     assert answer.status_code == 403
     assert upstream.calls == []
+
+
+def test_its_replies_count_as_those_of_the_interface_do(serve):
+    served = serve("This is bad. And so on.", ReplaceAligner({"bad": "good"}), app={"playground": True})
+    assert told(served)[-1]["type"] == "end"
+    served.wait_for('stream_aligner_requests_total{status="200"}', 1)
+    figures = served.figures()
+    assert figures['stream_aligner_sentences_total{verdict="replaced"}'] == 1
+    assert figures['stream_aligner_sentences_total{verdict="accepted"}'] == 1
+    assert figures["stream_aligner_restarts_total"] == 1
+    assert figures['stream_aligner_replies_total{finish_reason="stop"}'] == 1
+    assert figures["stream_aligner_first_sentence_seconds_count"] == 1
+    assert figures["stream_aligner_reply_seconds_count"] == 1
+    assert figures['stream_aligner_tokens_total{direction="output",model="upstream"}'] >= 4
+
+
+@pytest.mark.parametrize(
+    ("upstream", "aligner", "whose"),
+    [
+        (ScriptedChatModel([ConnectionError("x")]), AcceptAligner(), "upstream"),
+        (ScriptedChatModel("One. Two."), ScriptedAligner({1: RuntimeError("x")}), "aligner"),
+    ],
+    ids=["upstream", "aligner"],
+)
+def test_a_reply_that_breaks_off_counts_by_whose_fault_it_is(serve, upstream, aligner, whose):
+    served = serve(upstream, aligner, app={"playground": True})
+    assert told(served)[-1]["type"] == "error"
+    served.wait_for('stream_aligner_requests_total{status="502"}', 1)
+    figures = served.figures()
+    assert figures[f'stream_aligner_faults_total{{whose="{whose}"}}'] == 1
+    assert 'stream_aligner_requests_total{status="200"}' not in figures
+    assert 'stream_aligner_replies_total{finish_reason="stop"}' not in figures
+
+
+def test_a_reader_who_leaves_it_counts_once_and_as_no_fault(serve):
+    served = serve(ScriptedChatModel(ENDLESS, delay=0.01), AcceptAligner(), app={"playground": True})
+    with served.http.stream("POST", "/playground/reply", json=ASK) as answer:
+        next(answer.iter_lines())
+    served.wait_for('stream_aligner_requests_total{status="499"}', 1)
+    figures = served.figures()
+    assert [value for name, value in figures.items() if name.startswith("stream_aligner_requests_total")] == [1]
+    assert not [name for name in figures if name.startswith("stream_aligner_faults_total")]
+
+
+def test_who_has_no_key_or_finds_it_full_counts_by_that_answer(serve):
+    app = {"playground": True, "key": "secret", "max_replies": 1}
+    served = serve(ScriptedChatModel(ENDLESS, delay=0.01), AcceptAligner(), app=app)
+    known = {"authorization": "Bearer secret"}
+    served.http.post("/playground/reply", json=ASK)
+    with served.http.stream("POST", "/playground/reply", json=ASK, headers=known) as answer:
+        next(answer.iter_lines())
+        served.http.post("/playground/reply", json=ASK, headers=known)
+    for status in (401, 429, 499):
+        served.wait_for(f'stream_aligner_requests_total{{status="{status}"}}', 1)
+    assert served.figures()['stream_aligner_faults_total{whose="server"}'] == 1
