@@ -167,6 +167,24 @@ def test_a_reply_of_a_thousand_sentences_is_shown_whole(opened):
     assert page.browser.execute_script("return document.querySelectorAll('.lane i:not(.call)').length") == 2000
 
 
+def test_a_sentence_more_draws_no_other_one_again(opened):
+    script = " ".join(f"This is sentence {number}." for number in range(60))
+    page = opened(ScriptedChatModel(script, delay=0.01), AcceptAligner())
+    page.browser.execute_script("""
+        window.gone = window.moved = 0;
+        const isDrawn = (node) => node.nodeType === 1 && node.matches("li, i, .timeline");
+        const isOfASentence = (node) => node.matches(".lane i:not(.call)");
+        new MutationObserver((changes) => changes.forEach(({ type, target, removedNodes }) => {
+          if (type === "attributes" && isOfASentence(target)) window.moved += 1;
+          window.gone += [...removedNodes].filter(isDrawn).length;
+        })).observe(document.getElementById("turns"), { childList: true, subtree: true, attributeFilter: ["style"] });
+    """)
+    page.ask("Well?")
+    page.wait()
+    assert len(page.all(".lane i:not(.call)")) == 120
+    assert page.browser.execute_script("return [window.gone, window.moved]") == [0, 0]
+
+
 def test_an_example_is_asked_by_its_button(opened):
     upstream = ScriptedChatModel("Fine.")
     page = opened(upstream, AcceptAligner(), of_router={"examples": ["What <b>is</b> it?", "And this?"]})

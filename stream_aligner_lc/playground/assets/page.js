@@ -1,7 +1,8 @@
 // Asks, and draws what comes: a row for each sentence, the draft beside what was released.
 
 const KEY = "stream-aligner-key";
-const PACE = 150;  // ms between two drawings of the times, which are drawn whole
+const PACE = 150;  // ms between two changes of the scale of the times
+const FINEST = 1 / 500;  // and the least of it that changes: less is not seen
 let conversation = [];
 let running = null;
 let wasAt = 0;
@@ -20,10 +21,12 @@ function turnOf(question) {
 
   const live = row("live", "writing", "", "");
   rows.append(live.item);
-  const sentences = [];
-  const calls = [];
+  const times = timeline();
+  times.view.setAttribute("role", "img");
+  const open = new Map();  // when calls began that are not over
   let pending = "";  // what the upstream has written and nobody has judged
   let call = 0;
+  let sentences = 0;
   let text = "";
   let began = performance.now();
   let timed = 0;
@@ -36,7 +39,7 @@ function turnOf(question) {
     live.draft.textContent = pending.trim();
     live.item.hidden = view.dataset.state !== "writing";
     const now = performance.now();
-    if (view.dataset.state !== "writing" || now - timed > PACE) {
+    if (view.dataset.state !== "writing" || now - timed > Math.max(PACE, FINEST * (now - began))) {
       timed = now;
       drawTimes(now - began);
     }
@@ -44,11 +47,9 @@ function turnOf(question) {
   }
 
   function drawTimes(now) {
-    const line = timeline(sentences, { calls: calls.map(([from, to = now]) => [from, to]) });
-    if (!line) return;
-    line.setAttribute("role", "img");
-    line.setAttribute("aria-label", `Upstream: ${count(calls.length, "call")}. ${count(sentences.length, "sentence")}.`);
-    when.replaceChildren(line);
+    open.forEach((from, number) => times.call(number, [from, now]));
+    times.reach();
+    times.view.setAttribute("aria-label", `Upstream: ${count(call, "call")}. ${count(sentences, "sentence")}.`);
   }
 
   function later() {
@@ -71,7 +72,7 @@ function turnOf(question) {
     opened(event) {
       call = event.call;
       began = performance.now() - event.at * 1000;
-      calls[call - 1] = [event.at * 1000, undefined];
+      open.set(call, event.at * 1000);
     },
     restart(event) {
       drop("restart", "goes on from the released text");
@@ -81,13 +82,16 @@ function turnOf(question) {
       if (event.call === call) pending += event.text;
     },
     closed(event) {
-      if (calls[event.call - 1]) calls[event.call - 1][1] = event.at * 1000;
+      if (open.has(event.call)) times.call(event.call, [open.get(event.call), event.at * 1000]);
+      open.delete(event.call);
     },
     sentence(event) {
       const place = pending.indexOf(event.draft);
       if (place >= 0) pending = pending.slice(place + event.draft.length);
-      const times = { verdict: event.verdict, drafting: inMs(event.drafting), aligning: inMs(event.aligning) };
-      sentences.push(times);
+      sentences += 1;
+      const { verdict } = event;
+      const bars = times.sentence({ verdict, drafting: inMs(event.drafting), aligning: inMs(event.aligning) });
+      if (bars.length && !when.firstChild) when.append(times.view);
       if (event.verdict === "skipped" && skipped && skipped.index === event.index) {
         for (const side of [skipped.draft, skipped.released]) side.append(event.lead + event.text);
         return;
@@ -100,7 +104,8 @@ function turnOf(question) {
     },
     released(event) {
       text += event.text;
-      at("said").append(event.text);
+      // A line of its own: those before it are not laid out again.
+      at("said").append(element("div", "", event.text));
     },
     end(event) {
       facts.replaceChildren(...factsOf(event));
@@ -115,9 +120,9 @@ function turnOf(question) {
     say(status);
     view.dataset.state = state;
     drop("dropped", "not shown");
-    calls.forEach((span) => (span[1] = span[1] === undefined ? performance.now() - began : span[1]));
     isDrawn = false;
     draw();
+    open.clear();
   }
 
   function fail(message) {

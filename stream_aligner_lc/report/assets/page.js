@@ -46,7 +46,7 @@ function sentences(reply, marks) {
     text.append(...difference(said));
     if (fault) text.append(element("span", "fault", fault));
     item.append(element("span", "verdict", verdict), text);
-    if (marks[number]) {
+    if (marks[number].length) {
       const mark = (on) => marks[number].forEach((bar) => bar.classList.toggle("on", on));
       item.tabIndex = 0;
       for (const [event, on] of [["mouseenter", true], ["focus", true], ["mouseleave", false], ["blur", false]]) {
@@ -60,13 +60,13 @@ function sentences(reply, marks) {
 
 function unfold(reply) {
   const body = element("div", "body");
-  const marks = [];
   body.append(chips(reply));
   if (reply.q) body.append(element("h3", "", "Question"), element("p", "text", reply.q));
-  const rows = reply.s.map(([verdict, , , drafting, aligning]) => ({ verdict, drafting, aligning }));
-  const line = timeline(rows, { end: reply.ms, marks });
+  const times = timeline();
+  const marks = reply.s.map(([verdict, , , drafting, aligning]) => times.sentence({ verdict, drafting, aligning }));
+  times.reach(reply.ms || 0);
   body.append(element("h3", "", "Sentences: draft and correction"), sentences(reply, marks));
-  if (line) body.append(element("h3", "", "When"), line);
+  if (marks.flat().length) body.append(element("h3", "", "When"), times.view);
   if (reply.bare !== undefined) body.append(element("h3", "", "Bare reply"), element("p", "text", reply.bare));
   return body;
 }

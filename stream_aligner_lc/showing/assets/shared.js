@@ -2,6 +2,7 @@
 // What the pages have in common. Whatever a reply holds is put in as text, never as markup.
 
 const PARTS = ["span", "del", "ins"];
+const SCALE = 100000;  // ms: so long that tracks are exact for hours, so short that those of a moment are not too wide
 const at = (id) => document.getElementById(id);
 
 function element(name, className, text) {
@@ -25,31 +26,50 @@ function difference(said, without) {
   });
 }
 
-// Two lanes, of sentences with `verdict`, `drafting` and `aligning`: [start, end] in ms, or nothing. `calls` are times
-// in which the upstream was asked; `marks` gets the bars of each sentence.
-function timeline(sentences, { end = 0, calls = [], marks = [] } = {}) {
-  const spans = sentences.flatMap(({ drafting, aligning }) => [drafting, aligning]).filter(Boolean);
-  const last = Math.max(0, ...[...spans, ...calls].map((span) => span[1]), end);
-  if (!spans.length || !last) return null;
-  const box = element("div", "timeline");
-  const put = (track, [from, to], className, title) => {
-    const bar = element("i", className);
-    bar.style.left = `${(100 * from) / last}%`;
-    bar.style.width = `${(100 * Math.max(to - from, 0)) / last}%`;
-    bar.title = `${title}: ${seconds(from)} to ${seconds(to)}`;
-    track.append(bar);
-    return bar;
-  };
+// Two lanes of times, each [start, end] in ms. A bar stands in its track where its time is in a fixed scale, and `reach`
+// gives the tracks the width at which the lanes show the time until `last`: one bar more touches none of the others.
+function timeline() {
+  const view = element("div", "timeline");
+  const tracks = { drafting: element("div"), aligning: element("div") };
+  const range = element("span");
+  const calls = [];
+  let count = 0;
+  let last = 0;
   for (const [lane, name] of [["drafting", "upstream"], ["aligning", "aligner"]]) {
-    const track = element("div", "lane");
-    if (lane === "drafting") calls.forEach((span, number) => put(track, span, "call", `call ${number + 1}`));
-    sentences.forEach((sentence, number) => {
-      if (!sentence[lane]) return;
-      const bar = put(track, sentence[lane], sentence.verdict, `sentence ${number + 1}`);
-      (marks[number] = marks[number] || []).push(bar);
-    });
-    box.append(element("span", "", name), track);
+    const box = element("div", "lane");
+    box.append(tracks[lane]);
+    view.append(element("span", "", name), box);
   }
-  box.append(element("span"), element("span", "", `0 to ${seconds(last)}`));
-  return box;
+  view.append(element("span"), range);
+
+  function stretch(bar, [from, to], title) {
+    last = Math.max(last, to);
+    bar.style.left = `${(100 * from) / SCALE}%`;
+    bar.style.width = `${(100 * Math.max(to - from, 0)) / SCALE}%`;
+    bar.title = `${title}: ${seconds(from)} to ${seconds(to)}`;
+    return bar;
+  }
+
+  return {
+    view,
+    // Returns the bars of a sentence with `verdict`, `drafting` and `aligning`: times, or nothing.
+    sentence({ verdict, ...times }) {
+      count += 1;
+      const lanes = Object.keys(tracks).filter((lane) => times[lane]);
+      return lanes.map((lane) => {
+        const bar = stretch(element("i", verdict), times[lane], `sentence ${count}`);
+        return tracks[lane].appendChild(bar);
+      });
+    },
+    // Says when the upstream was asked for the `number`th time; said again, it is corrected.
+    call(number, times) {
+      if (!calls[number]) tracks.drafting.prepend((calls[number] = element("i", "call")));
+      stretch(calls[number], times, `call ${number}`);
+    },
+    reach(end = 0) {
+      last = Math.max(last, end);
+      for (const track of Object.values(tracks)) track.style.width = `${(100 * SCALE) / last}%`;
+      range.textContent = `0 to ${seconds(last)}`;
+    },
+  };
 }
