@@ -69,8 +69,7 @@ def router(
     address that answers, for example with a check of an API key; where one of them answers 401, the page asks for a
     key and sends it as `Authorization: Bearer`. `attend` does the work of an answer for as long as its reader is there,
     as `until_left`, and may refuse to begin: a server that counts its replies passes its own. `observer` makes
-    who is told of a reply, one for each. `examples` are questions
-    to offer, by default ones that suit `llm`.
+    who is told of a reply, one for each. `examples` are questions to offer, by default ones that suit `llm`.
     """
     files = (
         ("text/html", _page(llm, questions_for(llm) if examples is None else examples)),

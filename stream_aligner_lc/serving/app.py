@@ -117,7 +117,7 @@ def _counting(gate: Gate, metrics: figures.Metrics) -> Attend:
     async def attend(work: Coroutine[Any, Any, None], receive: Receive) -> None:
         # What is let in is counted by who watches it.
         if refusal := gate.refusal():
-            metrics.count_fault(refusal.code)
+            metrics.count_fault(refusal.whose)
             metrics.count_answer(refusal.status)
         await gate.attend(work, receive)
 

@@ -58,7 +58,7 @@ class Watcher:
     def failed(self, fault: Exception) -> None:
         """Count what broke it off."""
         refusal = of_fault(fault)
-        self._metrics.count_fault(refusal.code)
+        self._metrics.count_fault(refusal.whose)
         self._metrics.count_answer(refusal.status)
 
     def left(self) -> None:
@@ -66,5 +66,5 @@ class Watcher:
         if not self._gate.is_broken_off:
             self._metrics.count_answer(CLIENT_LEFT)
             return
-        self._metrics.count_fault("shutting_down")
+        self._metrics.count_fault("server")
         self._metrics.count_answer(503)
