@@ -1,7 +1,11 @@
 """The playground in a real browser, without a window: a person asks, watches, stops, goes on asking."""
 
+import asyncio
+import threading
+
 import pytest
 from fastapi import Depends, Header, HTTPException
+from pydantic import PrivateAttr
 from selenium.webdriver.common.keys import Keys
 
 from stream_aligner_lc.testing import AcceptAligner, ReplaceAligner, ScriptedAligner, ScriptedChatModel
@@ -183,6 +187,35 @@ def test_a_sentence_more_draws_no_other_one_again(opened):
     page.wait()
     assert len(page.all(".lane i:not(.call)")) == 120
     assert page.browser.execute_script("return [window.gone, window.moved]") == [0, 0]
+
+
+class Pausing(ScriptedChatModel):
+    """Says no more after its text until the test lets it end."""
+
+    _may_end: threading.Event = PrivateAttr(default_factory=threading.Event)
+
+    async def _astream(self, messages, stop=None, run_manager=None, **kwargs):
+        async for chunk in super()._astream(messages, stop, run_manager, **kwargs):
+            while chunk.message.response_metadata and not self._may_end.is_set():
+                await asyncio.sleep(0.01)
+            yield chunk
+
+
+def test_the_times_are_drawn_also_while_nothing_comes(opened):
+    upstream = Pausing("It is here. And then nothing", delay=0.01)
+    page = opened(upstream, AcceptAligner())
+    page.ask("Well?")
+    wait_until(lambda: page.texts(".live .draft") == ["And then nothing"])
+    wait_until(
+        lambda: page.browser.execute_script("""
+        const end = document.querySelector(".lane").getBoundingClientRect().right;
+        const bars = [...document.querySelectorAll(".lane i")].map((bar) => bar.getBoundingClientRect().right);
+        return bars.length === 3 && Math.max(...bars) < end + 1 && Math.max(...bars) > end - 3;
+    """)
+    )
+    assert page[".live"].is_displayed()
+    upstream._may_end.set()
+    page.wait()
 
 
 def test_an_example_is_asked_by_its_button(opened):

@@ -30,6 +30,7 @@ function turnOf(question) {
   let text = "";
   let began = performance.now();
   let timed = 0;
+  let isAwaited = false;  // the times are drawn a moment later, also if nothing comes
   let isDrawn = true;
   let skipped = null;
 
@@ -39,11 +40,23 @@ function turnOf(question) {
     live.draft.textContent = pending.trim();
     live.item.hidden = view.dataset.state !== "writing";
     const now = performance.now();
-    if (view.dataset.state !== "writing" || now - timed > Math.max(PACE, FINEST * (now - began))) {
+    const rest = timed + Math.max(PACE, FINEST * (now - began)) - now;
+    if (view.dataset.state !== "writing" || rest <= 0) {
       timed = now;
       drawTimes(now - began);
+    } else {
+      drawIn(rest);
     }
     keepEnd();
+  }
+
+  function drawIn(rest) {
+    if (isAwaited) return;
+    isAwaited = true;
+    setTimeout(() => {
+      isAwaited = false;
+      if (view.dataset.state === "writing") later();
+    }, rest);
   }
 
   function drawTimes(now) {
