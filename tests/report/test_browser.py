@@ -1,8 +1,7 @@
-"""The page in a real browser, without a window: what it shows, how fast, and what it refuses to run."""
+"""The page in a real browser, without a window: what it shows, how much of it at once, and what it refuses to run."""
 
 import json
 import random
-import time
 
 import pytest
 
@@ -88,7 +87,9 @@ def test_replies_can_be_found_and_filtered_with_the_keyboard(shown):
     ]
 
 
-def test_a_thousand_replies_of_forty_sentences_open_within_three_seconds_and_stay_quick(browser, tmp_path):
+def test_a_thousand_replies_of_forty_sentences_are_laid_out_a_hundred_at_a_time_and_folded_until_they_are_read(
+    browser, tmp_path
+):
     rng = random.Random(1)
     words = [f"word{number}" for number in range(500)]
     folder = tmp_path / "large"
@@ -103,13 +104,14 @@ def test_a_thousand_replies_of_forty_sentences_open_within_three_seconds_and_sta
     page = report(folder, out=folder / "report.html")
     assert page.stat().st_size < 15_000_000
     browser.get(page.as_uri())
-    assert loaded(browser) < 3000
-    began = time.perf_counter()
+    rows = count(browser, "#replies *")
+    assert rows == 300
+    assert count(browser, "*") < 2 * rows
     browser.find_element("id", "open").click()
-    wait_until(lambda: len(browser.find_elements("css selector", ".sentences li")) == 4000, seconds=10)
+    wait_until(lambda: count(browser, ".sentences li") == 4000)
     browser.find_element("id", "next").click()
+    assert count(browser, "#replies *") == rows
     assert "101 to 200" in browser.find_element("id", "where").text
-    assert time.perf_counter() - began < 10
     assert console(browser) == []
 
 
@@ -128,6 +130,6 @@ def test_every_control_can_be_reached_by_tab(shown):
     assert tab_stops(browser, 5) == ["find", "which", "open", "SUMMARY", "SUMMARY"]
 
 
-def loaded(browser):
-    """Return the milliseconds from the start to the end of loading."""
-    return browser.execute_script("const [page] = performance.getEntriesByType('navigation'); return page.loadEventEnd")
+def count(browser, selector):
+    """Return how many elements the page has, which is what opening and scrolling it takes time for."""
+    return browser.execute_script("return document.querySelectorAll(arguments[0]).length", selector)
