@@ -3,7 +3,6 @@
 import _thread
 import itertools
 import threading
-import time
 
 import pytest
 import torch
@@ -14,7 +13,8 @@ from stream_aligner_lc.local.completions import Prompt
 from stream_aligner_lc.local.decoding import Decoder
 from stream_aligner_lc.local.slabs import capacity
 from tests.engine.replies import LIMIT, NEVER, PROMPT, answered, at_once, completed, engine_for
-from tests.local.small_models import _HEADED, Watch, model_of, random_model
+from tests.local.small_models import _HEADED, model_of, random_model
+from tests.threaded import wait_until
 
 LONG = [PROMPT * 2, PROMPT[::-1] * 2]
 
@@ -41,35 +41,50 @@ def test_whoever_comes_after_an_interrupted_pass_is_answered(kind, fault):
         hook.remove()
         others = [[*ids, 7, 8, 9] for ids in known]
         for ids in (*others, *asked, PROMPT):
-            (done,) = at_once(lambda ids=ids: completed(engine, ids, []), seconds=20)
+            (done,) = at_once(lambda ids=ids: completed(engine, ids, []))
             assert done.ids == answered(model_of(kind), ids, LIMIT, frozenset())[0]
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma3n"])
-def test_whoever_is_interrupted_while_another_one_s_pass_runs_holds_up_nobody(kind):
+def test_whoever_is_interrupted_while_another_one_s_pass_runs_holds_up_nobody(kind, monkeypatch):
     model = random_model(kind)
     engine = engine_for(model, ends=frozenset())
     completed(engine, PROMPT, [], 1)
-    Watch(model, delay=0.02)
-    answers, is_waiting = {}, threading.Event()
+    rounds, main, num_asked = engine._decoder.rounds, threading.main_thread(), itertools.count(1)
+    assert rounds.worker.packing.is_possible is (kind == "llama")
+    answers, waiting, is_held, do = {}, [], threading.Event(), rounds.do
 
     def write(name, ids, count):
         answers[name] = completed(engine, ids, [], count).ids
 
-    def interrupt():
-        is_waiting.wait(20)
-        time.sleep(0.1)
+    def ask(*works):
+        # Halfway through a reply.
+        if threading.current_thread() is main and next(num_asked) == 5:
+            for thread in others:
+                thread.start()
+            assert is_held.wait(60)
+            waiting.extend(works)
+        do(*works)
+
+    def interrupt(*_):
+        if threading.current_thread() is main or is_held.is_set():
+            return
+        is_held.set()
+        wait_until(is_queued)
         _thread.interrupt_main()
 
+    def is_queued():
+        with rounds._mutex:
+            return any(work in rounds._waiting for work in waiting)
+
     others = [threading.Thread(target=write, args=(number, ids, 30), daemon=True) for number, ids in enumerate(LONG)]
-    for thread in (*others, threading.Thread(target=interrupt, daemon=True)):
-        thread.start()
-    is_waiting.set()
+    monkeypatch.setattr(rounds, "do", ask)
+    model.register_forward_pre_hook(interrupt)
     with pytest.raises(KeyboardInterrupt):
         completed(engine, PROMPT[5:], [], 1000)
     for thread in others:
-        thread.join(20)
-    (last,) = at_once(lambda: completed(engine, PROMPT[5:], []), seconds=20)
+        thread.join(60)
+    (last,) = at_once(lambda: completed(engine, PROMPT[5:], []))
     reference = random_model(kind)
     expected = [answered(reference, ids, 30, frozenset())[0] for ids in LONG]
     assert [answers.get(number) for number in range(2)] == expected
@@ -116,7 +131,7 @@ def test_how_much_room_a_text_takes_is_not_judged_by_a_pass_that_is_under_way():
     with decoder.reading(PROMPT, room="awaited") as running:
         running.next()
         hook.remove()
-    other.join(20)
+    other.join(60)
     assert [text.reserved for text in begun] == [capacity(30) * one_token]
 
 
