@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 from functools import partial
 
 import pytest
@@ -16,6 +15,7 @@ from stream_aligner_lc.local.passes import Passes
 from stream_aligner_lc.local.slabs import SlabCache
 from tests.engine.replies import LIMIT, NEVER, PROMPT, answered, at_once, completed, engine_for
 from tests.local.small_models import _HEADED, CROPPABLE, Watch, random_model
+from tests.threaded import wait_until
 
 APART = ("gemma3n", "bloom")
 PACKABLE = [kind for kind in CROPPABLE if kind not in APART]
@@ -165,28 +165,32 @@ def test_whoever_is_stopped_while_he_waits_is_free_and_the_others_go_on(which):
     engine, reference = engine_for(model, ends=frozenset()), random_model()
     completed(engine, PROMPT, [], 2)
     prompts = [[*PROMPT[:25], 87 + number, 4] for number in range(4)]
-    watch, stops = Watch(model, delay=0.01), [threading.Event() for _ in prompts]
-    num_freed = {}
+    watch, stops = Watch(model), [threading.Event() for _ in prompts]
+    asked, num_freed = [], {}
 
     def ask(number):
+        asked.append(number)
         try:
             return completed(engine, prompts[number], [], 60, stopped=stops[number]).ids
         except StoppedError:
             num_freed[number] = watch.count
             return None
 
-    def stop():
-        while watch.count < 10:
-            time.sleep(0.001)
-        stops[which].set()
-        return watch.count
+    def stop(*_):
+        if watch.count == 10:
+            wait_until(lambda: len(asked) == 4)
+            stops[which].set()
+        # He has been let go by now, though his thread may have to be woken yet.
+        if watch.count == 20:
+            wait_until(lambda: num_freed)
 
-    *answers, num_before = at_once(*(partial(ask, number) for number in range(4)), stop)
+    model.register_forward_pre_hook(stop)
+    answers = at_once(*(partial(ask, number) for number in range(4)))
     expected = [answered(reference, prompt, 60, frozenset())[0] for prompt in prompts]
     expected[which] = None
     assert answers == expected
     assert list(num_freed) == [which]
-    assert num_freed[which] <= num_before + 10 < watch.count - 10
+    assert num_freed[which] <= 20 < watch.count - 10
     # What it has read is there for the next one.
     assert completed(engine, prompts[which], [], LIMIT).ids == answered(reference, prompts[which], LIMIT, ())[0]
 
