@@ -1,63 +1,44 @@
-"""Time grows with the text, each token costs little, and sentences are known early."""
+"""Work grows with the text, each token costs little, and sentences are known early."""
 
-import gc
 import re
-import time
+from functools import partial
 
 import pytest
 
 from stream_aligner_lc.segmentation import Segmenter
 from tests.segmentation.helpers import FIXTURES
 from tests.segmentation.shapes import SHAPES, shape
+from tests.steps import steps
 
 TOKEN = re.compile(r" ?\w+| ?[^\w\s]+|\s+(?=\S)|\s+")
 
 
-def seconds(text: str) -> float:
+def read(text: str, size: int) -> None:
     segmenter = Segmenter()
-    started = time.process_time()
-    for i in range(0, len(text), 4):
-        segmenter.feed(text[i : i + 4])
+    for i in range(0, len(text), size):
+        segmenter.feed(text[i : i + size])
     segmenter.flush()
-    return time.process_time() - started
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_time_grows_with_the_text(name: str):
-    small, large = shape(name, 6000), shape(name, 24_000)
-    ratios = []
-    for _ in range(5):  # others use the machine, too
-        ratios.append(min(seconds(large) for _ in range(2)) / min(seconds(small) for _ in range(3)))
-        if ratios[-1] < 6:
-            return
-    raise AssertionError(f"four times the text takes {ratios} times the time")
+def test_work_grows_with_the_text(name: str):
+    small, large = (steps(partial(read, shape(name, size), 4)) for size in (1500, 6000))
+    assert large < 4.4 * small, f"four times the text takes {large / small} times the work"
 
 
+# Where a pattern goes back and forth, that takes minutes to hours; otherwise a second at most.
+@pytest.mark.timeout(90)
 @pytest.mark.parametrize("name", SHAPES)
-def test_one_huge_chunk_takes_no_longer_than_its_length_deserves(name: str):
-    started = time.process_time()
-    segmenter = Segmenter()
-    segmenter.feed(shape(name, 60_000))
-    segmenter.flush()
-    assert time.process_time() - started < 3
+def test_no_pattern_hangs_on_one_huge_chunk(name: str):
+    read(shape(name, 300_000), 300_000)
 
 
-def test_a_token_costs_less_than_a_millisecond():
+def test_a_token_costs_little_in_a_long_text_too():
     text = "".join(shape(name, 2000) + "\n\n" for name in SHAPES) + (FIXTURES / "plain.txt").read_text() * 5
-    best = []
-    gc.collect()
-    gc.disable()
-    try:
-        for _ in range(3):
-            segmenter, costs = Segmenter(), []
-            for i in range(0, len(text), 4):
-                started = time.process_time()
-                segmenter.feed(text[i : i + 4])
-                costs.append(time.process_time() - started)
-            best.append(sorted(costs)[int(len(costs) * 0.999)])
-    finally:
-        gc.enable()
-    assert min(best) < 0.001
+    segmenter = Segmenter()
+    costs = sorted(steps(partial(segmenter.feed, text[i : i + 4])) for i in range(0, len(text), 4))
+    # Most take forty lines of Python, the end of a sentence a few hundred.
+    assert costs[int(len(costs) * 0.999)] < 1000
 
 
 def test_a_sentence_is_known_with_the_next_token():
