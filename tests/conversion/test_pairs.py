@@ -1,11 +1,10 @@
 """Which sentence of a correction stands in place of which sentence of the answer."""
 
-import time
-
 import pytest
 from hypothesis import example, given, settings
 
 from stream_aligner_lc.conversion import Pair, align, aligned
+from stream_aligner_lc.conversion.beads import MARGIN
 from tests.conversion.examples import EXAMPLES, NAMES, cores, corrected, sentences
 from tests.texts import markdown
 
@@ -161,10 +160,10 @@ def test_what_is_dropped_here_and_put_in_there_is_found_within_the_reach():
 
 
 @pytest.mark.parametrize("seed", [6, 7])
-def test_three_hundred_sentences_are_aligned_with_three_hundred_others_in_two_seconds(seed):
+def test_three_hundred_sentences_are_compared_with_those_of_three_hundred_others_within_reach(seed, compared):
     answer = sentences(300, seed=seed)
     correction = sentences(300, seed=8) if seed == 6 else [text.replace("window", "door") for text in answer]
-    started = time.process_time()
     pairs = align(" ".join(answer), " ".join(correction))
-    assert time.process_time() - started < 2
+    # One or two of each side; with all of the others that would be 363,000 or so.
+    assert 300 <= len(compared) <= 4 * 301 * (2 * MARGIN + 1)
     assert [pair.last for pair in pairs] == answer
