@@ -9,6 +9,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from stream_aligner_lc.aligners.base import Aligner
+from stream_aligner_lc.aligners.checks import check_policy, check_whole
 from stream_aligner_lc.continuation.leaves import identity_of, leaves
 from stream_aligner_lc.corrections import Correction, Draft, tokens_of
 from stream_aligner_lc.counting import TokenCounter
@@ -38,10 +39,8 @@ class PromptedAligner(Aligner):
     ) -> None:
         if not isinstance(llm, Runnable):
             raise ConfigurationError(f"PromptedAligner needs a chat model, got {llm!r}.")
-        if not isinstance(policy, str) or not policy.strip():
-            raise ConfigurationError(f"`policy` must say in words what a sentence must be, got {policy!r}.")
-        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-            raise ConfigurationError(f"`attempts` must be a whole number of at least 1, got {attempts!r}.")
+        check_policy(policy)
+        check_whole("attempts", attempts, at_least=1)
         self.llm = llm
         self.policy = policy
         self.attempts = attempts

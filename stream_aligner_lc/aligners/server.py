@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from stream_aligner_lc.aligners.checks import check_number, check_policy, check_whole
 from stream_aligner_lc.aligners.stoppable import StoppableAligner
-from stream_aligner_lc.aligners.transformers import PUBLISHED, check_number
+from stream_aligner_lc.aligners.transformers import PUBLISHED
 from stream_aligner_lc.corrections import Correction, Draft
 from stream_aligner_lc.errors import AlignerError, ConfigurationError
 from stream_aligner_lc.local.correcting import Corrector
@@ -78,14 +79,14 @@ class ServerAligner(StoppableAligner):
             check_number("caution", caution, at_least=0)
         if timeout is not None:
             check_number("timeout", timeout, at_least=0)
-        _check_whole("attempts", attempts, at_least=1)
-        _check_whole("max_retries", max_retries, at_least=0)
+        check_whole("attempts", attempts, at_least=1)
+        check_whole("max_retries", max_retries, at_least=0)
         check_address(base_url)
         _check_model(model)
         self._is_prompted = template == _PROMPTED
         self._named = _template(template)
         self._source = _source(tokenizer, model, self._named, is_prompted=self._is_prompted)
-        _check_policy(policy, template)
+        _check_told(policy, template)
         self.base_url, self.model = base_url.rstrip("/"), model
         self.name = Path(model).name or model
         self.max_growth, self.policy, self.attempts = max_growth, policy or DEFAULT_POLICY, attempts
@@ -242,15 +243,9 @@ def _check_model(model: Any) -> None:
         raise ConfigurationError(f"`model` must be the name that the server has for it, got {model!r}.")
 
 
-def _check_whole(name: str, value: Any, *, at_least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
-        raise ConfigurationError(f"`{name}` must be a whole number of at least {at_least}, got {value!r}.")
-
-
-def _check_policy(policy: Any, template: str | None) -> None:
+def _check_told(policy: Any, template: str | None) -> None:
     if policy is None:
         return
     if template != _PROMPTED:
         raise ConfigurationError(f"`policy` goes with template={_PROMPTED!r}, got template={template!r}.")
-    if not isinstance(policy, str) or not policy.strip():
-        raise ConfigurationError(f"`policy` must say in words what a sentence must be, got {policy!r}.")
+    check_policy(policy)

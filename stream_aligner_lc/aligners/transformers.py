@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from stream_aligner_lc.aligners.checks import check_number
 from stream_aligner_lc.aligners.stoppable import StoppableAligner
 from stream_aligner_lc.corrections import Correction, Draft
 from stream_aligner_lc.errors import AlignerError, ConfigurationError
@@ -241,16 +241,3 @@ class TransformersAligner(StoppableAligner):
         )
         device, seed = loaded.model.device, self.seed
         return lambda num_tokens: make_choice(config, device=device, seed=seed, num_tokens=num_tokens)
-
-
-def check_number(name: str, value: Any, *, at_least: float, at_most: float = math.inf) -> None:
-    """Raise `ConfigurationError` unless an option is a number within its bounds."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not at_least <= value <= at_most:
-        raise ConfigurationError(_wanted(name, value, at_least, at_most))
-    if value == math.inf:
-        raise ConfigurationError(_wanted(name, value, at_least, at_most))
-
-
-def _wanted(name: str, value: Any, at_least: float, at_most: float) -> str:
-    bound = f"of at least {at_least}" if at_most == math.inf else f"from {at_least} to {at_most}"
-    return f"`{name}` must be a number {bound}, got {value!r}."
