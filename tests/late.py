@@ -1,4 +1,7 @@
-"""One sentence whose `aligner_timeout` runs out, and no other: how fast the machine is decides nothing."""
+"""Who has how long for an answer is said by the test: how fast the machine is decides nothing."""
+
+from contextlib import contextmanager
+from unittest.mock import patch
 
 import pytest
 
@@ -7,21 +10,23 @@ from stream_aligner_lc.nodes import AlignerNode
 _ENOUGH = 250
 
 
-@pytest.fixture
-def only_the_second_is_late(monkeypatch):
-    """Let `aligner_timeout` end for the second sentence alone; the others have all the time they need."""
+@contextmanager
+def aligner_limits(given):
+    """Let the aligner have `given(drafts, seconds)` seconds for drafts in place of `seconds`."""
     answers, aanswers = AlignerNode._answers, AlignerNode._aanswers
 
-    def given(drafts, seconds):
-        return seconds if drafts[0].index == 1 else _ENOUGH
+    def limited(self, drafts, context, seconds):
+        return answers(self, drafts, context, given(drafts, seconds))
 
-    monkeypatch.setattr(
-        AlignerNode,
-        "_answers",
-        lambda self, drafts, context, seconds: answers(self, drafts, context, given(drafts, seconds)),
-    )
-    monkeypatch.setattr(
-        AlignerNode,
-        "_aanswers",
-        lambda self, drafts, context, seconds: aanswers(self, drafts, context, given(drafts, seconds)),
-    )
+    async def alimited(self, drafts, context, seconds):
+        return await aanswers(self, drafts, context, given(drafts, seconds))
+
+    with patch.multiple(AlignerNode, _answers=limited, _aanswers=alimited):
+        yield
+
+
+@pytest.fixture
+def only_the_second_is_late():
+    """Let `aligner_timeout` end for the second sentence alone; the others have all the time they need."""
+    with aligner_limits(lambda drafts, seconds: seconds if drafts[0].index == 1 else _ENOUGH):
+        yield

@@ -61,7 +61,7 @@ def router(
     examples: Sequence[str] | None = None,
     dependencies: Sequence[Dependency] = (),
     attend: Attend = until_left,
-    observer: Callable[[], Observer] | None = None,
+    observer: Callable[[], Observer] = Observer,
 ) -> APIRouter:
     """Return the routes of the playground: the page at `/`, and what it needs below `/playground`.
 
@@ -86,7 +86,7 @@ def router(
         if asked.messages[-1].role != "user":
             raise HTTPException(422, "The last message must be the user's: that is what is answered.")
         messages = [_message(turn) for turn in asked.messages]
-        events = watched(llm, messages, observer=None if observer is None else observer())
+        events = watched(llm, messages, observer=observer())
         return Lines(events, attend=attend, headers=_HEADERS)
 
     return routes

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from langchain_core.callbacks import AsyncCallbackHandler
@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 Tell = Callable[[Event], None]
 
 
-class Observer(Protocol):
-    """Is told of one reply: what is said, then how it ended, in one of three ways."""
+class Observer:
+    """Is told of one reply: what is said, then how it ended, in one of three ways. This one takes no note."""
 
     def said(self, chunk: AIMessageChunk) -> None:
         """Take what was released."""
@@ -44,15 +44,6 @@ class Observer(Protocol):
         """Take note that it was closed before its end."""
 
 
-class Nobody:
-    """An observer who takes no note."""
-
-    def said(self, chunk: AIMessageChunk) -> None: ...
-    def ended(self) -> None: ...
-    def failed(self, fault: Exception) -> None: ...
-    def left(self) -> None: ...
-
-
 async def watched(
     llm: StreamAlignedChat, messages: Sequence[BaseMessage], *, observer: Observer | None = None
 ) -> AsyncGenerator[Event]:
@@ -61,7 +52,7 @@ async def watched(
     An error is the last event. It never raises one.
     """
     waiting: asyncio.Queue[Event | None] = asyncio.Queue()
-    observer = observer or Nobody()
+    observer = observer or Observer()
     run = asyncio.create_task(_run(llm, messages, waiting.put_nowait, observer), name="playground")
     run.add_done_callback(lambda _: waiting.put_nowait(None))
     is_read = False

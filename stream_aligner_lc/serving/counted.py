@@ -6,6 +6,7 @@ import time
 
 from langchain_core.messages import AIMessageChunk
 
+from stream_aligner_lc.playground import Observer
 from stream_aligner_lc.serving.gate import Gate
 from stream_aligner_lc.serving.metrics import Metrics
 from stream_aligner_lc.serving.refusals import of_fault
@@ -38,7 +39,7 @@ class Counted:
         self._metrics.count_reply(said.totals, said.finish_reason, time.perf_counter() - self._since)
 
 
-class Watcher:
+class Watcher(Observer):
     """Count a reply of the playground, and its request, as those of the interface are counted."""
 
     def __init__(self, metrics: Metrics, gate: Gate) -> None:

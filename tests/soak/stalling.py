@@ -3,8 +3,9 @@
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from stream_aligner_lc import nodes, upstream
+from stream_aligner_lc import upstream
 from stream_aligner_lc.pacing import Patience
+from tests.late import aligner_limits
 
 # How long is waited, in seconds, before it is looked whether an upstream stalls, and for an aligner that does.
 _LOOK, _PATIENCE = 0.002, 0.005
@@ -30,16 +31,7 @@ def limits_of(world):
     def least(drafts, seconds):
         return _PATIENCE if seconds is not None and world.unit_of(drafts[0]).answer == "stall" else seconds
 
-    node = nodes.AlignerNode
-    answers, aanswers = node._answers, node._aanswers
-
-    def hurried(self, drafts, context, seconds):
-        return answers(self, drafts, context, least(drafts, seconds))
-
-    async def ahurried(self, drafts, context, seconds):
-        return await aanswers(self, drafts, context, least(drafts, seconds))
-
     stalls = any(fault.kind == "stall" for fault in scenario.faults.values())
     waiting = patch.object(upstream, "Patience", Waiting if stalls else Patience)
-    with waiting, patch.multiple(node, _answers=hurried, _aanswers=ahurried):
+    with waiting, aligner_limits(least):
         yield
