@@ -147,12 +147,12 @@ def _findings_of_end(world, reading):
     findings = _findings_of_totals(world, reading)
     if finish == "timeout" and options.get("reply_timeout") == SHORT:
         return findings  # that it is a beginning was seen already
-    findings += _findings_of_the_rest(world, reading)
+    is_early = _ends_early(world, reading, finish)
+    findings += _findings_of_the_rest(world, reading, is_early=is_early)
     meant, calls = world.meant, world.calls
     if world.served("dead"):
         findings.append("the upstream is gone, and nobody says so")
     is_empty = bool(world.served("empty"))
-    is_early = _ends_early(world, reading, finish)
     text = calls[-1].prefix if is_empty else reading.text if is_early else meant.text
     if reading.text != text:
         findings.append(f"gap: {reading.text!r} is read where {text!r} is meant")
@@ -204,7 +204,7 @@ def _findings_of_totals(world, reading):
     return []
 
 
-def _findings_of_the_rest(world, reading):
+def _findings_of_the_rest(world, reading, *, is_early):
     """Say what is wrong with what is no text: thoughts, and calls of tools."""
     findings, scenario, is_empty = [], world.scenario, bool(world.served("empty"))
     thoughts = [each.additional_kwargs.get("reasoning_content", "") for each in reading.items]
@@ -213,7 +213,7 @@ def _findings_of_the_rest(world, reading):
         findings.append(f"thoughts: {thoughts!r} are read where {scenario.thought!r} was thought")
     said = _tool_calls(reading.items)
     has_called = bool(world.calls) and world.calls[-1].has_called
-    is_due = has_called and (world.meant.is_whole or reading.text != world.meant.text)
+    is_due = has_called and (world.meant.is_whole or is_early or reading.text != world.meant.text)
     if said != list(TOOLS) * is_due:
         findings.append(f"tools: the calls {said!r} are read")
     return findings

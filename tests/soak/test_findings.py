@@ -178,6 +178,14 @@ def test_a_tool_call_behind_a_replaced_sentence_that_is_lost_is_found(monkeypatc
     assert "tools" in found(**calling)
 
 
+def test_a_tool_call_is_due_also_where_a_sentence_behind_the_replaced_one_would_have_failed(monkeypatch):
+    failing = Sentence("The third sentence fails.", "", "raise", "The third sentence fails.")
+    calling = {"calls_tool": True, "sentences": (*SENTENCES[:2], failing), "chunking": (400,)}
+    assert found(**calling) == set()
+    monkeypatch.setattr(Outlet, "let_out_chunk", lambda *_: None)
+    assert "tools" in found(**calling)
+
+
 def test_a_restart_without_the_tools_is_found(monkeypatch):
     calling = {"calls_tool": True, "options": {"lookahead": 0}, "chunking": (2,)}
     assert found(**calling) == set()
