@@ -184,7 +184,8 @@ def test_the_same_seed_draws_the_same_answer_whoever_else_decodes(kind):
 
 def test_another_seed_draws_other_answers_and_none_draws_a_new_one_every_time():
     assert len({tuple(alone("llama", 0, seed)[0]) for seed in range(5)}) == 5
-    engine = sampling(random_model(), seed=None)
+    # No answer may end early: one in twenty would be empty, and two empty ones are alike.
+    engine = sampling(random_model(), seed=None, ends=frozenset())
     assert len({tuple(completed(engine, PROMPT, []).ids) for _ in range(5)}) == 5
 
 
