@@ -54,6 +54,13 @@ def test_both_serve_the_model_by_the_name_that_is_asked_for_with_prefix_caching(
     assert f"--max-model-len={length}" in command
 
 
+def test_replicas_are_chosen_by_the_session_and_not_by_the_text_of_a_prompt():
+    # ServerAligner sends token ids, at which Ray's router by prefixes divides by the length of no text.
+    (config,) = RAY["applications"][0]["args"]["llm_configs"]
+    router = config["deployment_config"]["request_router_config"]["request_router_class"]
+    assert router == "ray.serve.experimental.consistent_hash_router.ConsistentHashRouter"
+
+
 def test_every_key_comes_from_the_environment():
     assert COMPOSE["services"]["aligner"]["environment"]["VLLM_API_KEY"].startswith("${STREAM_ALIGNER_API_KEY")
 
