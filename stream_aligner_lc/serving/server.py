@@ -25,6 +25,10 @@ class Server(uvicorn.Server):
             host=host,
             port=port,
             log_level=log_level,
+            # The parser that is always there, whatever else is installed. The other one, httptools, loses the body of a
+            # request that offers to go on in HTTP/2, as Java's client does with every first one.
+            http="h11",
+            ws="none",
             # What runs has had its time when uvicorn begins to close; the rest is a matter of moments.
             timeout_graceful_shutdown=5,
             # Whoever keeps connections for their next request is to close them first: at the same moment, that request

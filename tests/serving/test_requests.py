@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import socket
 
 import openai
 import pytest
@@ -165,3 +166,23 @@ def test_the_figures_are_well_formed_after_every_kind_of_answer(serve):
         if sample.name.endswith("_total")
     }
     assert statuses == {"200": 1, "400": 2, "413": 1}
+
+
+@pytest.mark.parametrize("upgrade", ["h2c", "websocket"])
+def test_a_request_that_offers_another_protocol_is_answered_in_this_one(serve, upgrade):
+    # As Java's client does with its first request to an address.
+    body = json.dumps(ASK).encode()
+    head = [
+        "POST /v1/chat/completions HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Connection: Upgrade, HTTP2-Settings, close",
+        f"Upgrade: {upgrade}",
+        "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
+    ]
+    with socket.create_connection(("127.0.0.1", serve("Yes.").port), timeout=20) as connection:
+        connection.sendall("\r\n".join([*head, "", ""]).encode() + body)
+        answer = b"".join(iter(lambda: connection.recv(1000), b"")).decode()
+    assert answer.startswith("HTTP/1.1 200 ")
+    assert '"content": "Yes."' in answer
