@@ -66,6 +66,7 @@ def create_app(
 
     in_front = front(
         measured,
+        gate,
         key=key,
         hosts=hosts,
         unlocked={*_UNLOCKED, *(FILES if playground else ())},

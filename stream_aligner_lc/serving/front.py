@@ -11,6 +11,8 @@ from starlette.middleware.cors import CORSMiddleware
 from stream_aligner_lc.limits import BodyLimit
 from stream_aligner_lc.playground import REPLY
 from stream_aligner_lc.serving.door import Door
+from stream_aligner_lc.serving.gate import Gate
+from stream_aligner_lc.serving.last_word import LastWord
 from stream_aligner_lc.serving.metrics import Metrics
 from stream_aligner_lc.serving.refusals import Refusal
 from stream_aligner_lc.serving.request_ids import REQUEST_ID, RequestIds
@@ -22,6 +24,7 @@ _CODES = {408: "request_timeout", 413: "request_too_large"}
 
 def front(
     metrics: Metrics,
+    gate: Gate,
     *,
     key: str | None,
     hosts: Collection[str] | None,
@@ -49,6 +52,7 @@ def front(
     return [
         *([pages] if cors_origins else []),
         Middleware(RequestIds),
+        Middleware(LastWord, gate=gate),
         Middleware(Door, key=key, unlocked=unlocked, hosts=hosts, count=count),
         Middleware(BodyLimit, max_bytes=max_bytes, body_of=unread),
     ]

@@ -11,12 +11,16 @@ from fastapi import FastAPI
 
 from stream_aligner_lc.errors import ConfigurationError
 
+_PATIENT = 2
+"""How many signals end the server in order."""
+
 
 class Server(uvicorn.Server):
     """Serve until a signal comes; then refuse what is new, and give what runs `shutdown_timeout` seconds.
 
     uvicorn by itself stops listening at once: then a client is not told to go elsewhere, it finds nobody. A second
-    signal ends it at once. `fault` is why the models could not be loaded, which ends it, too.
+    signal breaks off what runs, which its clients are told; a third one ends the process without a word. `fault` is why
+    the models could not be loaded, which ends it, too.
     """
 
     def __init__(self, app: FastAPI, *, host: str, port: int, shutdown_timeout: float, log_level: str = "info") -> None:
@@ -40,6 +44,7 @@ class Server(uvicorn.Server):
         self._app = app
         self._shutdown_timeout = shutdown_timeout
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._signals = 0
         self._closing: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -58,18 +63,25 @@ class Server(uvicorn.Server):
         self._app.state.readiness.begin().add_done_callback(self._loaded)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to close; the second time, end."""
-        if self._loop is None or self._closing is not None:
+        """Begin to close; the second time, give nothing any more time; the third time, end."""
+        self._signals += 1
+        if self._loop is None or self._signals > _PATIENT:
             self.should_exit = self.force_exit = True
             return
-        self._loop.call_soon_threadsafe(self._begin_to_close)
+        self._loop.call_soon_threadsafe(self._close_now if self._signals == _PATIENT else self._begin_to_close)
 
     def _begin_to_close(self) -> None:
         if self._closing is None:
-            self._closing = asyncio.create_task(self._close())
+            self._closing = asyncio.create_task(self._close(self._shutdown_timeout))
 
-    async def _close(self) -> None:
-        await self._app.state.gate.close(self._shutdown_timeout)
+    def _close_now(self) -> None:
+        if self._closing is not None:
+            self._closing.cancel()
+        self.config.timeout_graceful_shutdown = 1
+        self._closing = asyncio.create_task(self._close(0.0))
+
+    async def _close(self, seconds: float) -> None:
+        await self._app.state.gate.close(seconds)
         self.should_exit = True
 
     def _loaded(self, loading: asyncio.Task[None]) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 
 import httpx
 import openai
@@ -15,6 +17,7 @@ import pytest
 from stream_aligner_lc.testing import ScriptedChatModel
 from tests.limits.provider import FaultyProvider, Gate
 from tests.serving.conftest import ASK
+from tests.threaded import wait_until
 
 SAID = ["One. ", "Two. ", "Three. ", Gate()]
 SOON = 60
@@ -138,35 +141,71 @@ from stream_aligner_lc.serving import create_app
 from stream_aligner_lc.serving.server import Server
 from stream_aligner_lc.testing import ScriptedChatModel
 
-text = "One here. " + " ".join(["word"] * 60) + ". Three here."
+text = "One here. Word" + " word" * 60 + ". Three here."
 app = create_app(StreamAlignedChat(ScriptedChatModel(text, delay=0.1), AcceptAligner()), name="m")
 Server(app, host="127.0.0.1", port=0, shutdown_timeout=20).run()
 """
 
 
-def test_a_signal_ends_a_process_when_its_replies_have_ended():
+@contextmanager
+def in_a_process(script):
+    """A server of its own, and its address; what it logs is read once it has ended."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT], stderr=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         try:
             line = next(line for line in process.stderr if "running on" in line)
-            url = line.split("running on ")[1].split()[0]
-            with (
-                openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
-                httpx.Client(base_url=url, timeout=SOON) as balancer,
-            ):
-                chunks = iter(client.chat.completions.create(**ASK, stream=True))
-                told = [next(chunks).choices[0].delta.content]
-                process.send_signal(signal.SIGTERM)
-                refused = None
-                until = time.monotonic() + SOON
-                while refused != 503 and time.monotonic() < until:
-                    refused = balancer.get("/healthz").status_code
-                assert refused == 503
-                told += [chunk.choices[0].delta.content or "" for chunk in chunks]
-            assert "".join(told).startswith("One here. word word")
-            assert "".join(told).endswith("Three here.")
-            assert process.wait(SOON) == 0
+            yield process, line.split("running on ")[1].split()[0]
         finally:
             process.kill()
+
+
+def test_a_signal_ends_a_process_when_its_replies_have_ended():
+    with (
+        in_a_process(SCRIPT) as (process, url),
+        openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
+        httpx.Client(base_url=url, timeout=SOON) as balancer,
+    ):
+        chunks = iter(client.chat.completions.create(**ASK, stream=True))
+        told = [next(chunks).choices[0].delta.content]
+        process.send_signal(signal.SIGTERM)
+        wait_until(lambda: balancer.get("/healthz").status_code == 503)
+        told += [chunk.choices[0].delta.content or "" for chunk in chunks]
+        assert "".join(told).startswith("One here. Word word")
+        assert "".join(told).endswith("Three here.")
+        assert process.wait(SOON) == 0
+
+
+def test_a_second_signal_breaks_replies_off_with_an_error_and_no_traceback():
+    with (
+        in_a_process(SCRIPT) as (process, url),
+        openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
+    ):
+        chunks = iter(client.chat.completions.create(**ASK, stream=True))
+        assert next(chunks).choices[0].delta.content == "One here."
+        process.send_signal(signal.SIGINT)
+        with httpx.Client(base_url=url, timeout=SOON) as balancer:
+            wait_until(lambda: balancer.get("/healthz").status_code == 503)
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(openai.APIError, match="The server is shut down") as caught:
+            list(chunks)
+        assert caught.value.body["released"] == "One here."
+        assert process.wait(SOON) == 0
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_a_request_whose_rest_never_comes_is_answered_when_the_server_ends():
+    with in_a_process(SCRIPT.replace("shutdown_timeout=20", "shutdown_timeout=0")) as (process, url):
+        port = int(url.rsplit(":", 1)[1])
+        head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        with socket.create_connection(("127.0.0.1", port), timeout=SOON) as connection:
+            connection.sendall(f"{head}Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n".encode())
+            # By now it is being waited for.
+            assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+            process.send_signal(signal.SIGTERM)
+            answer = b"".join(iter(lambda: connection.recv(1000), b"")).decode()
+        assert process.wait(SOON) == 0
+        assert "Traceback" not in process.stderr.read()
+    assert answer.startswith("HTTP/1.1 503 ")
+    assert '"code": "shutting_down"' in answer
