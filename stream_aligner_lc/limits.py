@@ -36,7 +36,7 @@ def max_body() -> int:
     return _number(MAX_BODY, _BYTES)
 
 
-def _detail(_: int, said: str) -> dict[str, Any]:
+def _detail(_: Message, __: int, said: str) -> dict[str, Any]:
     return {"detail": said}
 
 
@@ -53,7 +53,8 @@ class BodyLimit:
     """Answer 413 to requests of more than `max_bytes`, in front of any ASGI application.
 
     What is declared as too long is not read at all, what is not declared no further than the limit. Where nothing of a
-    body comes for `patience` seconds the answer is 408. `body_of` makes it of the status and what there is to say.
+    body comes for `patience` seconds the answer is 408. `body_of` makes it of
+    the request's scope, the status and what there is to say.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class BodyLimit:
         *,
         max_bytes: int,
         patience: float = 60.0,
-        body_of: Callable[[int, str], Mapping[str, Any]] = _detail,
+        body_of: Callable[[Message, int, str], Mapping[str, Any]] = _detail,
     ) -> None:
         self.app = app
         self.max_bytes = max_bytes
@@ -77,7 +78,7 @@ class BodyLimit:
         try:
             message = await self._read(_declared(scope), receive)
         except _UnreadError as unread:
-            await self._refuse(unread, send)
+            await self._refuse(scope, unread, send)
             return
         await self.app(scope, _first(message, receive), send)
 
@@ -101,8 +102,8 @@ class BodyLimit:
         except TimeoutError as late:
             raise _UnreadError(408, f"Nothing came for {self.patience:g} seconds. Send the request again.") from late
 
-    async def _refuse(self, unread: _UnreadError, send: Send) -> None:
-        content = json.dumps(self.body_of(unread.status, unread.said)).encode()
+    async def _refuse(self, scope: Message, unread: _UnreadError, send: Send) -> None:
+        content = json.dumps(self.body_of(scope, unread.status, unread.said)).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
         # The rest of the request will not be read.
         headers.append((b"connection", b"close"))

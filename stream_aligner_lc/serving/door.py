@@ -43,7 +43,7 @@ class Door:
         if refusal is None:
             await self._app(scope, receive, send)
             return
-        self._count(_path(scope), refusal.status)
+        self._count(path_of(scope), refusal.status)
         await refusal.response(scope, receive, send)
 
     def _refusal(self, request: Request) -> Refusal | None:
@@ -55,7 +55,7 @@ class Door:
                 "If it is yours, start the server with --allow-host and that name.",
                 code="unknown_host",
             )
-        if self._key is None or _path(request.scope) in self._unlocked or self._is_known(request):
+        if self._key is None or path_of(request.scope) in self._unlocked or self._is_known(request):
             return None
         said = (
             f"The key is missing or wrong. Send the server's {KEY} as a bearer token (`api_key` of OpenAI's clients)."
@@ -96,7 +96,7 @@ def is_address(name: str) -> bool:
     return True
 
 
-def _path(scope: Scope) -> str:
+def path_of(scope: Scope) -> str:
     """Return the path within the application, which may be mounted in another one."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", ""))

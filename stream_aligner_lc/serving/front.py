@@ -7,10 +7,11 @@ from typing import Any
 
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Scope
 
 from stream_aligner_lc.limits import BodyLimit
 from stream_aligner_lc.playground import REPLY
-from stream_aligner_lc.serving.door import Door
+from stream_aligner_lc.serving.door import Door, path_of
 from stream_aligner_lc.serving.gate import Gate
 from stream_aligner_lc.serving.last_word import LastWord
 from stream_aligner_lc.serving.metrics import Metrics
@@ -38,8 +39,8 @@ def front(
         if path in (COMPLETIONS, REPLY):
             metrics.count_answer(status)
 
-    def unread(status: int, said: str) -> dict[str, Any]:
-        metrics.count_answer(status)
+    def unread(scope: Scope, status: int, said: str) -> dict[str, Any]:
+        count(path_of(scope), status)
         return Refusal(status, said, code=_CODES[status]).body
 
     pages = Middleware(

@@ -78,6 +78,13 @@ def test_no_figure_says_what_was_asked_or_answered(serve):
     assert {family.name for family in text_string_to_metric_families(page)} >= {"stream_aligner_requests"}
 
 
+def test_what_is_too_large_is_a_request_for_a_reply_only_where_replies_are(serve):
+    served = serve("Yes.", app={"max_bytes": 1000})
+    for path in ("/metrics", "/v1/models", "/nowhere", "/v1/chat/completions"):
+        assert served.http.put(path, content=b"x" * 2000).status_code == 413
+    assert served.figures()['stream_aligner_requests_total{status="413"}'] == 1
+
+
 def test_a_server_is_ready_only_when_its_aligner_is_loaded(serve):
     may_load = threading.Event()
 
