@@ -16,6 +16,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 from stream_aligner_lc.serving.refusals import bad_request
 
 _ROLES = ("system", "developer", "user", "assistant", "tool")
+_NOT_TAKEN = {"audio": "Only text can be aligned: say it in `content`.", "function_call": "Use `tool_calls`."}
 
 
 def message_of(given: Any, place: str) -> BaseMessage:
@@ -44,6 +45,9 @@ def message_of(given: Any, place: str) -> BaseMessage:
 
 
 def _assistant(given: Mapping[str, Any], place: str) -> AIMessage:
+    if refused := next((each for each in _NOT_TAKEN if given.get(each) is not None), None):
+        said = f"`{place}.{refused}` is not supported. {_NOT_TAKEN[refused]}"
+        raise bad_request(said, param=f"{place}.{refused}", code="unsupported_parameter")
     content = "" if given.get("content") is None else _content(given["content"], place)
     calls = given.get("tool_calls") or []
     if not isinstance(calls, list) or not all(map(_is_call, calls)):

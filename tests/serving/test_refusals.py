@@ -53,6 +53,12 @@ def refused(served, **asked):
         ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content", "got int"),
         ({"messages": [{"role": "user"}]}, "messages[0].content", "got NoneType"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id", "the call that it answers"),
+        (
+            {"messages": [{"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}}]},
+            "messages[0].function_call",
+            "Use `tool_calls`.",
+        ),
+        ({"messages": [{"role": "assistant", "audio": {"id": "a"}}]}, "messages[0].audio", "Only text can be aligned"),
         ({"messages": [{"role": "assistant", "tool_calls": [{}]}]}, "messages[0].tool_calls", "must be a list of"),
     ],
 )
