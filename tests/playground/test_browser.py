@@ -361,6 +361,19 @@ def test_a_key_is_asked_for_and_kept_in_this_tab_alone(opened):
     assert page.browser.execute_script(stored) == [["right"], [], ""]
 
 
+def test_a_key_may_have_any_letters(opened):
+    def keyed(authorization: str = Header("")):
+        if authorization.encode("latin-1") != "Bearer Schlüssel für 5 €".encode():
+            raise HTTPException(401, "Send a key.")
+
+    page = opened(ScriptedChatModel("Fine."), AcceptAligner(), of_router={"dependencies": [Depends(keyed)]})
+    page.ask("Well?")
+    for key in ("Schlüssel für 5 £", "Schlüssel für 5 €"):
+        wait_until(lambda: page["#door"].is_displayed() and page["#key"].get_attribute("value") == "")
+        page["#key"].send_keys(key, Keys.ENTER)
+    page.wait()
+
+
 def test_without_the_key_nothing_is_asked(opened):
     def keyed():
         raise HTTPException(401, "Send a key.")

@@ -208,9 +208,14 @@ function told({ totals }) {
 
 // ---- Asking the server
 
+// A header takes bytes, one a character; the server reads a key as UTF-8.
+function inBytes(text) {
+  return String.fromCharCode(...new TextEncoder().encode(text));
+}
+
 function post(messages, signal) {
   const key = sessionStorage.getItem(KEY);
-  const headers = { "Content-Type": "application/json", ...(key ? { Authorization: `Bearer ${key}` } : {}) };
+  const headers = { "Content-Type": "application/json", ...(key ? { Authorization: `Bearer ${inBytes(key)}` } : {}) };
   return fetch("playground/reply", { method: "POST", headers, body: JSON.stringify({ messages }), signal });
 }
 
