@@ -44,9 +44,9 @@ def console(browser):
     return [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
 
 
-def emulate(browser, *, width=1200, scheme="light", motion="no-preference", forced="none"):
+def emulate(browser, *, width=1200, height=800, scheme="light", motion="no-preference", forced="none"):
     """Be a screen of that width and colour scheme, for someone with those wishes."""
-    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
     features = [
         {"name": "prefers-color-scheme", "value": scheme},
         {"name": "prefers-reduced-motion", "value": motion},

@@ -429,6 +429,44 @@ def test_controls_are_reached_by_tab_in_the_order_of_reading(opened):
     assert tab_stops(page.browser, 3) == ["fresh", "question", "send"]
 
 
+@pytest.mark.parametrize("height", [400, 800])
+def test_what_is_reached_by_keyboard_is_not_behind_the_footer(opened, height):
+    questions = [f"Question {number}?" for number in range(12)]
+    page = opened(ScriptedChatModel("Fine."), AcceptAligner(), of_router={"examples": questions})
+    emulate(page.browser, width=360, height=height)
+    page.browser.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
+    is_clear = """
+        const bottom = document.activeElement.getBoundingClientRect().bottom;
+        return bottom <= document.querySelector('footer').getBoundingClientRect().top;
+    """
+    page["#examples button"].send_keys(Keys.SHIFT)  # focuses it, and does nothing else
+    clear = []
+    for _ in questions:
+        clear.append(page.browser.execute_script(is_clear))
+        page.browser.switch_to.active_element.send_keys(Keys.TAB)
+    assert all(clear)
+    assert page.browser.execute_script("return document.activeElement.id") == "question"
+
+
+@pytest.mark.parametrize("composing", ["isComposing: true", "keyCode: 229"])
+def test_the_keys_of_an_input_method_neither_send_nor_stop(opened, composing):
+    upstream = ScriptedChatModel("Word after word. " * 2000, delay=0.01)
+    page = opened(upstream, AcceptAligner())
+    press = f"""
+        const pressed = new KeyboardEvent('keydown', {{ key: arguments[0], bubbles: true, {composing} }});
+        document.getElementById('question').dispatchEvent(pressed);
+    """
+    page["#question"].send_keys("にほん")
+    page.browser.execute_script(press, "Enter")
+    assert page.all(".turn") == []
+    page.ask("")
+    wait_until(lambda: page.all(".rows .accepted"))
+    page.browser.execute_script(press, "Escape")
+    seen = len(page.all(".rows .accepted"))
+    wait_until(lambda: len(page.all(".rows .accepted")) > seen + 1)
+    assert page[".turn"].get_attribute("data-state") == "writing"
+
+
 def test_a_screen_reader_hears_what_is_released_and_no_draft(opened):
     page = opened(ScriptedChatModel("It is bad. It rains."), ReplaceAligner(bad="good"))
     assert page["#said"].get_attribute("role") == "log"

@@ -327,8 +327,13 @@ at("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   submit();
 });
+// A key of an input method is not the page's. Safari ends a composition before the key that does, and numbers it so.
+function isComposing(event) {
+  return event.isComposing || event.keyCode === 229;
+}
+
 at("question").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
   event.preventDefault();
   submit();
 });
@@ -339,7 +344,7 @@ document.addEventListener("scroll", () => {
   wasAt = scrollY;
 }, { passive: true });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && running && !at("door").open) running.abort();
+  if (event.key === "Escape" && running && !at("door").open && !isComposing(event)) running.abort();
 });
 at("stop").addEventListener("click", () => {
   running.abort();
