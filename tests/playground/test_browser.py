@@ -131,6 +131,7 @@ def test_several_questions_are_one_conversation_until_a_new_one_is_begun(opened)
     page["#fresh"].click()
     assert page["#welcome"].is_displayed()
     assert page.all(".turn") == []
+    assert page["#said"].get_attribute("textContent") == ""
     page.ask("Three?")
     page.wait()
     assert [message.text for message in upstream.prompts[-1]] == ["Three?"]

@@ -355,6 +355,7 @@ at("fresh").addEventListener("click", () => {
   running = null;
   conversation = [];
   at("turns").replaceChildren();
+  at("said").replaceChildren();
   say("");
   show();
   at("question").focus();
