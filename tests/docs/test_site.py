@@ -197,11 +197,3 @@ def test_figures_of_time_are_those_of_the_log_and_of_the_readme():
     figures = [figure for row in rows for figure in re.findall(r"\d+\.\d+", row)]
     assert len(figures) > 10
     assert [figure for figure in figures if figure not in measured] == []
-
-
-@pytest.mark.parametrize(
-    "name", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "examples/README.md", "docs/index.md"]
-)
-def test_a_link_of_a_document_leads_to_a_file(name):
-    links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", (ROOT / name).read_text())
-    assert [link for link in links if not (ROOT / name).parent.joinpath(link).exists()] == []
