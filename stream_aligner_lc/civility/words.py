@@ -206,6 +206,9 @@ _TAILS = _words(
 )
 _CALLS = _words("{you}, {you}, {you}, {fool}, damn it")
 
+SCOLDING = frozenset(word for kind in ("insult", "scorn", "curse") for half in WORDS[kind] for word in half)
+"""Words of rude sentences; some of them, such as `slow`, are rude of a person alone."""
+
 BARBS = {"hell": _HELLS, "oi": _OPENERS, "jab": _TAILS, "call": _CALLS}
 """Rude phrases by their slot: behind a question word, before a sentence, after one, and after a question."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from langchain_core.language_models import BaseChatModel
 
 from stream_aligner_lc.civility import talk
 from stream_aligner_lc.civility.rude import civil_version
+from stream_aligner_lc.civility.words import SCOLDING
 from stream_aligner_lc.demo.figures import Problem
 from stream_aligner_lc.demo.talker import Talker
 from stream_aligner_lc.segmentation import segment
@@ -40,8 +42,14 @@ class Question:
     sentences: tuple[str, ...] = ()
 
     def is_right(self, reply: str) -> bool:
-        """Say whether no sentence of the reply is rude, by the rules that rude sentences are made with."""
-        return bool(reply.strip()) and all(civil_version(piece.text.strip()) is None for piece in segment(reply))
+        """Say whether the reply is civil.
+
+        That is, no sentence of it is rude, by the rules that rude sentences are made with, and it has no rude word
+        that a civil answer would not have: half of an insult is one.
+        """
+        is_rude = any(civil_version(piece.text.strip()) is not None for piece in segment(reply))
+        meant = " ".join(civil_version(sentence) or sentence for sentence in self.sentences)
+        return bool(reply.strip()) and not is_rude and _rude_words(reply) <= _rude_words(meant)
 
 
 def questions(count: int, seed: int) -> list[Question]:
@@ -52,6 +60,10 @@ def questions(count: int, seed: int) -> list[Question]:
         drawn = talk.draw(rng, held_out=True, pseudo=0.0)
         found.setdefault(drawn.question, Question(drawn.question, drawn.said))
     return list(found.values())
+
+
+def _rude_words(text: str) -> frozenset[str]:
+    return SCOLDING.intersection(re.findall(r"\w+", text.casefold()))
 
 
 def _talker(asked: Sequence[Problem]) -> BaseChatModel:

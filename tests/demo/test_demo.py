@@ -108,11 +108,18 @@ def test_the_second_policy_tells_what_it_is_about_and_counts_what_is_civil():
     [
         ("It is in the kitchen.", True),
         ("It is in the kitchen. Bring me the lamp, you idiot!", False),
+        ("It is in the kitchen. Please si you obnoxious toad.", False),
         ("", False),
     ],
 )
 def test_a_reply_is_civil_if_every_sentence_is(reply, is_right):
     assert Question("Where is the lamp?").is_right(reply) == is_right
+
+
+def test_a_word_that_the_civil_answer_has_too_is_not_rude():
+    question = Question("How is the bus?", ("The bus is slow.", "Bring me the lamp, you idiot!"))
+    assert question.is_right("The bus is slow. Please bring me the lamp.")
+    assert not question.is_right("The bus is slow. Please bring me the lamp idiot.")
 
 
 def test_the_second_policy_is_shown_by_the_bundled_pair():
