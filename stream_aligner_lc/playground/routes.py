@@ -66,9 +66,9 @@ def router(
     """Return the routes of the playground: the page at `/`, and what it needs below `/playground`.
 
     It shows drafts, which nothing else does: include it only where somebody asked for it. `dependencies` guard the
-    address that answers, for example with a check of an API key; where one of them answers 401, the page asks for a
-    key and sends it as `Authorization: Bearer`. `attend` does the work of an answer for as long as its reader is there,
-    as `until_left`, and may refuse to begin: a server that counts its replies passes its own. `observer` makes
+    address that answers, for example with a check of an API key; where one of them answers 401, the page asks for a key
+    and sends it as `Authorization: Bearer`, in UTF-8. `attend` does the work of an answer for as long as its reader is
+    there, as `until_left`, and may refuse to begin: a server that counts its replies passes its own. `observer` makes
     who is told of a reply, one for each. `examples` are questions to offer, by default ones that suit `llm`.
     """
     files = (
