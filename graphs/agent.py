@@ -24,7 +24,7 @@ from stream_aligner_lc.sums.problems import problems
 
 EXERCISES = [problem.question for problem in problems(50, seed=0)]
 NO_EXERCISE = "There is no exercise"
-EXERCISE = re.compile(r"(?i)\bexercise\D{0,9}(\d+)")
+EXERCISE = re.compile(r"(?i)\bexercise\D{0,9}0*(\d{1,9})")
 
 
 @tool
@@ -56,7 +56,9 @@ class Pupil(ChatTransformers):
         told, *said = asked(messages)
         named = EXERCISE.search(messages[-1].text) if messages[-1].type == "human" else None
         if "exercise" in kwargs.pop("tools", ()) and named:
-            call = {"name": "exercise", "args": f'{{"number": {named[1]}}}', "id": f"call_{len(messages)}", "index": 0}
+            # As a number: JSON has no 07, and no digits of other scripts.
+            args = f'{{"number": {int(named[1])}}}'
+            call = {"name": "exercise", "args": args, "id": f"call_{len(messages)}", "index": 0}
             message = AIMessageChunk("", tool_call_chunks=[{**call, "type": "tool_call_chunk"}])
             yield ChatGenerationChunk(message=message)
         elif told.text.startswith(NO_EXERCISE):

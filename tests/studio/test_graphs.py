@@ -74,6 +74,17 @@ def test_local_models_are_named_by_their_folders(monkeypatch):
     assert graph.recipe.aligner.identity == pair.aligner(device="auto").identity
 
 
+@pytest.mark.parametrize(
+    ("named", "number"),
+    [("07", 7), ("\u0667", 7), ("no. 0", 0), ("9" * 5000, 999_999_999)],
+    ids=["leading zero", "Arabic", "zero", "endless"],
+)
+def test_the_agent_calls_for_an_exercise_however_its_number_is_written(named, number):
+    messages = load("agent").invoke({"messages": [("user", f"Solve exercise {named}")]})["messages"]
+    assert [message.type for message in messages] == ["human", "ai", "tool", "ai"]
+    assert messages[1].tool_calls[0]["args"] == {"number": number}
+
+
 @pytest.mark.parametrize("messages", [[], [("system", "Be brief.")]], ids=["empty", "a system message alone"])
 def test_the_agent_is_asked_by_somebody_or_says_that_nobody_did(messages):
     with pytest.raises(ConfigurationError, match="There is nothing to answer"):
