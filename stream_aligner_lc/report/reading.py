@@ -55,8 +55,17 @@ def _evaluation(folder: Path) -> Reported:
             f"{str(folder)!r} holds no finished evaluation: there is no {_REPLIES} and {_RESULTS} in it. Let "
             "`stream-aligner evaluate` finish, or give a log of `JsonlRecorder`."
         )
-    results = json.loads((folder / _RESULTS).read_text(encoding="utf-8"))
+    try:
+        results = json.loads((folder / _RESULTS).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as fault:
+        raise ConfigurationError(_no_results(folder, f"is no JSON: {fault}")) from fault
+    if not isinstance(results, dict):
+        raise ConfigurationError(_no_results(folder, f"holds no object but a {type(results).__name__}"))
     return Reported(folder.name, [entry.fields for entry in entries(folder / _REPLIES)], results)
+
+
+def _no_results(folder: Path, why: str) -> str:
+    return f"{str(folder / _RESULTS)!r} {why}. The same call of `stream-aligner evaluate` writes it anew."
 
 
 def _replies(records: Iterable[Entry]) -> list[dict[str, Any]]:

@@ -87,6 +87,16 @@ def test_what_is_no_evaluation_and_no_log_is_told(tmp_path):
         read(rows)
 
 
+@pytest.mark.parametrize(
+    ("written", "said"), [(b'{"about', "is no JSON"), (b"\xff", "is no JSON"), (b"[]", "holds no object but a list")]
+)
+def test_results_that_are_damaged_are_told(written, said, tmp_path):
+    (tmp_path / "replies.jsonl").write_text(json.dumps(reply("It is bad.", "It is good.")) + "\n")
+    (tmp_path / "results.json").write_bytes(written)
+    with pytest.raises(ConfigurationError, match=rf"results\.json' {said}.*writes it anew"):
+        read(tmp_path)
+
+
 def test_a_log_is_put_together_reply_by_reply(tmp_path):
     log = tmp_path / "log.jsonl"
     rows = [("a", "One.", ""), ("b", "Other.", ""), ("a", "Two.", "\n\n")]
