@@ -46,8 +46,9 @@ def json_items(path: Path, label: str) -> Iterator[Entry | Fault]:
     """
     raw = path.read_bytes()
     _check_encoding(path, raw)
+    text = _decoded(raw.removeprefix(_BOM), label)
     try:
-        content = json.loads(_decoded(raw.removeprefix(_BOM), label))
+        content = json.loads(text)
     except json.JSONDecodeError as fault:
         if fault.msg == "Extra data":
             yield from json_lines(path, label)

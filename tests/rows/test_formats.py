@@ -110,7 +110,7 @@ def test_an_item_that_is_no_object_is_a_fault(written):
     ("content", "said"),
     [
         ('[{"q": 1},\n{"q": }]', "line 2"),
-        (b'[{"q": 1},\n{"q": "\xff"}]', "line 2.*UTF-8"),
+        (b'[{"q": 1},\n{"q": "\xff"}]', r"^\S*a.json, line 2: is not UTF-8. Save the file as UTF-8\.$"),
         ('{"a": [{}], "b": [{}]}', "2 lists"),
         ('{"q": 1}', "0 lists"),
         ("3", "a number"),
