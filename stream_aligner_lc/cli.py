@@ -5,6 +5,7 @@ Loading the program and showing help imports no model library.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -96,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Raises `SystemExit` with 2 where it was asked wrongly.
     """
+    _mend_streams()
     try:
         with _warnings_in_a_line():
             status = program.main(arguments, prog_name=_NAME, standalone_mode=False)
@@ -113,6 +115,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         return _failed(str(_missing(error)))
     return status if isinstance(status, int) else 0
+
+
+def _mend_streams() -> None:
+    """Let an input that is closed be empty, and spell out what an output has no letters for."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # as long as the program runs
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as the error output is from the start
 
 
 @contextmanager

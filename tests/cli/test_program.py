@@ -180,6 +180,30 @@ def test_what_is_asked_wrongly_is_status_2(arguments):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["chat"], ["bench", "-"], ["convert", "-", "--out", "{}/o"]], ids=" ".join)
+def test_a_standard_input_that_is_closed_is_an_empty_one(arguments, tmp_path):
+    done = subprocess.run(
+        ["sh", "-c", '"$@" <&-', "sh", *COMMAND, *(each.replace("{}", str(tmp_path)) for each in arguments)],
+        capture_output=True, text=True, check=False, env=environment(),
+    )  # fmt: skip
+    assert done.returncode in (1, 2)
+    assert "There is nothing to" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_an_output_has_no_letters_for_is_spelled_out(tmp_path):
+    code = (
+        "import sys, click; from stream_aligner_lc.cli import main, program;"
+        "program.get_command(None, 'doctor').callback = lambda **_: click.echo('A minus \u2212.');"
+        "sys.exit(main(['doctor']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False,
+        env=environment(PYTHONIOENCODING="cp1252"),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "A minus \\u2212.\n"), done.stderr
+
+
 def test_ctrl_c_during_a_reply_ends_with_130_and_without_a_traceback():
     process = subprocess.Popen(
         [*COMMAND, "demo", "--problems", "100000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
