@@ -96,4 +96,11 @@ def text_or_file(text: str) -> str:
             raise click.BadParameter(f"the file {text[1:]!r} cannot be read: {fault}") from fault
     if not text.strip():
         raise click.BadParameter("must not be empty")
+    if not is_unicode(text):
+        raise click.BadParameter("is not UTF-8")
     return text
+
+
+def is_unicode(text: str) -> bool:
+    """Say whether a text can be sent to a model: Python keeps bytes of another encoding as lone surrogates."""
+    return not any("\ud800" <= each <= "\udfff" for each in text)

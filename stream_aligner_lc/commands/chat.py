@@ -10,7 +10,7 @@ import click
 
 from stream_aligner_lc.commands import pairs
 from stream_aligner_lc.commands.answering import DEMO
-from stream_aligner_lc.commands.arguments import granularity, option, sectioned_command
+from stream_aligner_lc.commands.arguments import granularity, is_unicode, option, sectioned_command
 from stream_aligner_lc.errors import StreamAlignerError
 
 
@@ -62,6 +62,8 @@ def _asked(question: str | None) -> str | None:
             question = sys.stdin.read()
         except UnicodeDecodeError as fault:
             raise click.UsageError("The question on the standard input is not UTF-8.") from fault
+    if not is_unicode(question):
+        raise click.UsageError("The question is not UTF-8.")
     if not question.strip():
         raise click.UsageError("There is nothing to ask: the question is empty.")
     return question.strip()
@@ -81,6 +83,9 @@ def _converse(answer: Callable[[str], None], name: str) -> None:
             click.echo()
             return
         if not question:
+            continue
+        if not is_unicode(question):
+            click.echo("stream-aligner: The question is not UTF-8.", err=True)
             continue
         try:
             with pairs.told_briefly(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -94,7 +95,12 @@ def told_briefly(name: str) -> Iterator[None]:
     except (StreamAlignerError, ModuleNotFoundError, BrokenPipeError):
         raise  # the last one: whoever read our own output has gone
     except Exception as fault:
-        if status_of(fault) is None and not is_transient(fault):
+        if _is_of_the_output(fault) or (status_of(fault) is None and not is_transient(fault)):
             raise
         said = " ".join(str(fault).split())
         raise StreamAlignerError(f"The upstream {name!r} failed: {type(fault).__name__}: {said}") from fault
+
+
+def _is_of_the_output(fault: Exception) -> bool:
+    # No connection fails so: the disk that the output goes to is full, or the terminal is gone.
+    return isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)

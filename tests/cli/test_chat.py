@@ -1,5 +1,6 @@
 """`chat`: one question, a pipe, or a prompt; what is shown of corrections, and how it ends."""
 
+import errno
 import io
 import json
 import sys
@@ -68,6 +69,29 @@ def test_a_piped_question_in_another_encoding_is_asked_wrongly():
     done = run("chat", input="Gr\udcf6\udcdfe?", PYTHONIOENCODING="utf-8:strict")
     assert done.returncode == 2
     assert done.stderr.endswith("Error: The question on the standard input is not UTF-8.\n")
+
+
+def test_a_question_in_another_encoding_is_asked_wrongly(chat, capsys):
+    with pytest.raises(SystemExit) as ended:
+        chat("Gr\udcf6\udcdfe?")
+    assert ended.value.code == 2
+    assert "The question is not UTF-8." in capsys.readouterr().err
+
+
+def test_a_policy_in_another_encoding_is_asked_wrongly(chat, capsys):
+    with pytest.raises(SystemExit) as ended:
+        chat("What?", "--policy", "Gr\udcf6\udcdfe")
+    assert ended.value.code == 2
+    assert "is not UTF-8" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_not_told_as_a_fault_of_the_upstream(chat, monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("stream_aligner_lc.conversation.screen.PlainScreen.show", full)
+    assert chat("What?", "--plain") == 1
+    assert capsys.readouterr().err == "stream-aligner: [Errno 28] No space left on device\n"
 
 
 def test_plain_and_json_exclude_each_other(chat, capsys):
@@ -155,7 +179,7 @@ class Terminal(io.StringIO):
 
 
 def test_ctrl_c_stops_the_reply_and_not_the_program(chat, capsys, monkeypatch):
-    terminal = Terminal("What?", "", "Stop?", "Broken?", "Why?")
+    terminal = Terminal("What?", "", "Gr\udcf6\udcdfe?", "Stop?", "Broken?", "Why?")
     monkeypatch.setattr(sys, "stdin", terminal)
     monkeypatch.setattr("builtins.input", terminal.type)
     upstream = Upstream({"Stop?": KeyboardInterrupt(), "Broken?": StatusError(401, "No key.")})
@@ -163,6 +187,7 @@ def test_ctrl_c_stops_the_reply_and_not_the_program(chat, capsys, monkeypatch):
     shown = capsys.readouterr()
     assert shown.out == "It is good. It is fine.\nIt is good. It is fine.\n\n"
     assert "stream-aligner: stopped." in shown.err
+    assert "The question is not UTF-8." in shown.err
     assert "No key." in shown.err
     asked = [message.text for message in upstream.prompts[-1] if message.type == "human"]
     assert asked == ["What?", "Why?"]
