@@ -16,6 +16,7 @@ from importlib import import_module
 import click
 
 from stream_aligner_lc.errors import ConfigurationError, StreamAlignerError
+from stream_aligner_lc.terminals import tell
 
 _NAME = "stream-aligner"
 
@@ -128,7 +129,7 @@ def _mend_streams() -> None:
 @contextmanager
 def _warnings_in_a_line() -> Iterator[None]:
     def show(message: Warning | str, _category: type[Warning], *_: object) -> None:
-        click.echo(f"{_NAME}: {message}", err=True)
+        tell(f"{_NAME}: {message}", err=True)
 
     with warnings.catch_warnings():
         warnings.showwarning = show  # type: ignore[assignment]  # the place in a file is of no use here
@@ -136,7 +137,7 @@ def _warnings_in_a_line() -> Iterator[None]:
 
 
 def _failed(message: str) -> int:
-    click.echo(f"{_NAME}: {' '.join(message.split())}", err=True)
+    tell(f"{_NAME}: {' '.join(message.split())}", err=True)
     return 1
 
 

@@ -39,7 +39,7 @@ LAYERS = [
     {"chat_model"},
     {"middleware"},
     {"evaluation"},
-    {"showing"},
+    {"showing", "terminals"},
     {"report"},
     {"sums"},
     {"demo", "conversation", "probing", "timing"},

@@ -13,6 +13,7 @@ import click
 
 from stream_aligner_lc.commands.arguments import (
     Made,
+    Place,
     a_model,
     all_of,
     granularity,
@@ -69,7 +70,7 @@ def resuming(*, file: str, rows: str) -> Callable[[Made], Made]:
             "--out",
             section=section,
             required=True,
-            type=click.Path(path_type=Path),
+            type=Place(path_type=Path),
             metavar=file,
             help="the file to write",
         ),

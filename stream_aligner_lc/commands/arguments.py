@@ -39,6 +39,15 @@ class SectionedCommand(click.Command):
                 formatter.write_dl(records)
 
 
+class Place(click.Path):
+    """Where an output goes. An empty text, such as a variable that is not set, would be the folder here."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value).strip():
+            self.fail("must not be empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 sectioned_command = partial(click.command, cls=SectionedCommand)
 option = partial(click.option, cls=SectionedOption)
 

@@ -12,6 +12,7 @@ from stream_aligner_lc.commands import pairs
 from stream_aligner_lc.commands.answering import DEMO
 from stream_aligner_lc.commands.arguments import granularity, is_unicode, option, sectioned_command
 from stream_aligner_lc.errors import StreamAlignerError
+from stream_aligner_lc.terminals import tell
 
 
 @sectioned_command("chat")
@@ -93,7 +94,7 @@ def _converse(answer: Callable[[str], None], name: str) -> None:
         except KeyboardInterrupt:
             click.echo("\nstream-aligner: stopped.", err=True)
         except StreamAlignerError as error:
-            click.echo(f"\nstream-aligner: {error}", err=True)
+            tell(f"\nstream-aligner: {error}", err=True)
 
 
 def _edit_lines() -> None:

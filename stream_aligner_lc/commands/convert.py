@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from stream_aligner_lc.commands.answering import totals_as_json
-from stream_aligner_lc.commands.arguments import option, sectioned_command
+from stream_aligner_lc.commands.arguments import Place, option, sectioned_command
 
 
 @sectioned_command("convert")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path())
-@option("--out", required=True, metavar="ROWS.jsonl", type=click.Path(), help="the file to write")
+@option("--out", required=True, metavar="ROWS.jsonl", type=Place(), help="the file to write")
 @option(
     "--format",
     type=click.Choice(["auto", "stream-aligner", "aligner"]),

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from stream_aligner_lc.commands import answering
-from stream_aligner_lc.commands.arguments import option, sectioned_command
+from stream_aligner_lc.commands.arguments import Place, option, sectioned_command
 from stream_aligner_lc.errors import ConfigurationError
 
 
@@ -46,7 +46,7 @@ def _suites(_context: click.Context, _parameter: click.Parameter, incomplete: st
     "--out",
     section="Output",
     required=True,
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     metavar="DIR",
     help="the folder for replies and results",
 )

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from stream_aligner_lc.commands.arguments import option, sectioned_command
+from stream_aligner_lc.commands.arguments import Place, option, sectioned_command
 
 
 @sectioned_command("report")
 @click.argument("source", metavar="DIR|LOG", type=click.Path(path_type=Path))
 @option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     metavar="FILE",
     help="the file to write, if not report.html in DIR or LOG.html beside LOG",
 )

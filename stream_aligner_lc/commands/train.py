@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from stream_aligner_lc.commands.arguments import all_of, granularity, not_negative, option, positive, sectioned_command
+from stream_aligner_lc.commands.arguments import (
+    Place,
+    all_of,
+    granularity,
+    not_negative,
+    option,
+    positive,
+    sectioned_command,
+)
 from stream_aligner_lc.errors import ConfigurationError
 
 _learned = partial(option, section="What is learned")
@@ -94,7 +102,7 @@ _HOW = all_of(
 @sectioned_command("train")
 @click.argument("rows", nargs=-1, required=True, metavar="ROWS...", type=click.Path())
 @option("--model", required=True, metavar="FOLDER", type=click.Path(), help="what to start from: a folder or a hub id")
-@option("--out", required=True, metavar="FOLDER", type=click.Path(), help="the folder to write")
+@option("--out", required=True, metavar="FOLDER", type=Place(), help="the folder to write")
 @_WHAT
 @_HOW
 @_kept("--restart", is_flag=True, help="discard what an interrupted run has done")

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from stream_aligner_lc.conversation.sentences import Shown
 from stream_aligner_lc.options import Record
+from stream_aligner_lc.terminals import harmless, tell
 
 
 class PlainScreen:
@@ -20,7 +21,7 @@ class PlainScreen:
 
     def show(self, piece: Shown) -> None:
         """Show a piece of a reply behind what stands there."""
-        click.echo(piece.text, nl=False)
+        tell(piece.text, nl=False)
 
     def judged(self, record: Record) -> None:
         """Take the record of a sentence, when it has its verdict."""
@@ -38,7 +39,9 @@ class CorrectionScreen(PlainScreen):
 
     def show(self, piece: Shown) -> None:
         """Show a piece, a draft struck out."""
-        text = as_text(piece, has_strike=self._console.is_terminal)
+        if is_terminal := self._console.is_terminal:
+            piece = piece._replace(text=harmless(piece.text), struck=harmless(piece.struck))
+        text = as_text(piece, has_strike=is_terminal)
         self._console.print(text, end="", soft_wrap=True)
 
     def ended(self, reply: AIMessage) -> None:
