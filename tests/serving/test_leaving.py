@@ -136,23 +136,32 @@ def test_a_reply_that_outlasts_the_shutdown_is_closed_with_an_error(held):
 
 
 SCRIPT = """
+import asyncio, os, sys
 from stream_aligner_lc import AcceptAligner, StreamAlignedChat
 from stream_aligner_lc.serving import create_app
 from stream_aligner_lc.serving.server import Server
 from stream_aligner_lc.testing import ScriptedChatModel
 
-text = "One here. Word" + " word" * 60 + ". Three here."
-app = create_app(StreamAlignedChat(ScriptedChatModel(text, delay=0.1), AcceptAligner()), name="m")
-Server(app, host="127.0.0.1", port=0, shutdown_timeout=20).run()
+class Held(ScriptedChatModel):
+    async def _astream(self, messages, stop=None, run_manager=None, **kwargs):
+        async for chunk in super()._astream(messages, stop, run_manager, **kwargs):
+            yield chunk
+            while not os.path.exists("go on"):
+                await asyncio.sleep(0.01)
+
+upstream = Held("One here. Two here. Three here.", chunking=11)
+app = create_app(StreamAlignedChat(upstream, AcceptAligner()), name="m")
+Server(app, host="127.0.0.1", port=0, shutdown_timeout=60).run()
 """
+"""Whose replies wait after their first sentence until there is a file `go on`."""
 
 
 @contextmanager
-def in_a_process(script):
-    """A server of its own, and its address; what it logs is read once it has ended."""
+def in_a_process(script, folder):
+    """A server of its own in a folder, and its address; what it logs is read once it has ended."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        [sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", script], cwd=folder, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         try:
             line = next(line for line in process.stderr if "running on" in line)
@@ -161,9 +170,9 @@ def in_a_process(script):
             process.kill()
 
 
-def test_a_signal_ends_a_process_when_its_replies_have_ended():
+def test_a_signal_ends_a_process_when_its_replies_have_ended(tmp_path):
     with (
-        in_a_process(SCRIPT) as (process, url),
+        in_a_process(SCRIPT, tmp_path) as (process, url),
         openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
         httpx.Client(base_url=url, timeout=SOON) as balancer,
     ):
@@ -171,15 +180,15 @@ def test_a_signal_ends_a_process_when_its_replies_have_ended():
         told = [next(chunks).choices[0].delta.content]
         process.send_signal(signal.SIGTERM)
         wait_until(lambda: balancer.get("/healthz").status_code == 503)
+        (tmp_path / "go on").touch()
         told += [chunk.choices[0].delta.content or "" for chunk in chunks]
-        assert "".join(told).startswith("One here. Word word")
-        assert "".join(told).endswith("Three here.")
+        assert "".join(told) == "One here. Two here. Three here."
         assert process.wait(SOON) == 0
 
 
-def test_a_second_signal_breaks_replies_off_with_an_error_and_no_traceback():
+def test_a_second_signal_breaks_replies_off_with_an_error_and_no_traceback(tmp_path):
     with (
-        in_a_process(SCRIPT) as (process, url),
+        in_a_process(SCRIPT, tmp_path) as (process, url),
         openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
     ):
         chunks = iter(client.chat.completions.create(**ASK, stream=True))
@@ -195,8 +204,8 @@ def test_a_second_signal_breaks_replies_off_with_an_error_and_no_traceback():
         assert "Traceback" not in process.stderr.read()
 
 
-def test_a_request_whose_rest_never_comes_is_answered_when_the_server_ends():
-    with in_a_process(SCRIPT.replace("shutdown_timeout=20", "shutdown_timeout=0")) as (process, url):
+def test_a_request_whose_rest_never_comes_is_answered_when_the_server_ends(tmp_path):
+    with in_a_process(SCRIPT.replace("shutdown_timeout=60", "shutdown_timeout=0"), tmp_path) as (process, url):
         port = int(url.rsplit(":", 1)[1])
         head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         with socket.create_connection(("127.0.0.1", port), timeout=SOON) as connection:
